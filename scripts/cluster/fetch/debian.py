@@ -1,0 +1,41 @@
+"""Debian packages, unpacked into the cache: nothing of the machine is installed and no service is started."""
+
+import hashlib
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from cluster import paths
+from cluster.shell import run
+
+
+def unpack(packages: Collection[str]) -> Path:
+    """Return a folder that holds the files of exactly these packages (no dependencies), fetched once.
+
+    The folder is named by the list, so another list is another folder. Package lists and archives are private to
+    the cache: the machine's own apt state is neither read nor changed, but for its sources and keys.
+
+    Raises:
+        CommandFailedError: a package is unknown or could not be fetched.
+    """
+    names = sorted(packages)
+    key = hashlib.sha256("\n".join(names).encode()).hexdigest()[:12]
+    target = paths.cache() / "debian" / key
+    if target.exists():
+        return target
+    work = target.with_suffix(".new")
+    shutil.rmtree(work, ignore_errors=True)
+    archives, lists = work / "archives", paths.cache() / "debian" / "lists"
+    for folder in (archives / "partial", lists / "partial", work / "root"):
+        folder.mkdir(parents=True, exist_ok=True)
+    apt = [
+        "apt-get", "-qq", "-o", f"Dir::State::lists={lists}", "-o", f"Dir::Cache={work}", "-o", "APT::Sandbox::User=root",
+    ]  # fmt: skip
+    log = paths.cache() / "logs" / f"debian-{key}.log"
+    run([*apt, "update"], log=log)
+    run([*apt, "download", *names], log=log, cwd=archives)
+    for archive in sorted(archives.glob("*.deb")):
+        run(["dpkg-deb", "-x", archive, work / "root"], log=log)
+    (work / "root").rename(target)
+    shutil.rmtree(work)
+    return target
