@@ -103,7 +103,7 @@ def static_image(
     """
     entries: list[tuple[str, Entry]] = [("/tmp", Entry(mode=0o1777))]  # noqa: S108 - the image's, not this machine's
     for folder, destination in folders:
-        entries.extend(_tree(folder, destination))
+        entries.extend(tree(folder, destination))
     entries.extend((path, Entry.of(source.resolve(strict=True))) for path, source in files.items())
     entries.extend((path, Entry(link=target)) for path, target in links.items())
     config = {
@@ -129,7 +129,7 @@ def modelcar_image(archive: Path, reference: str, bundle: Path, *, busybox: Path
     tools = [("/bin/busybox", Entry.of(busybox))]
     tools.extend((f"/bin/{command}", Entry(link="busybox")) for command in _MODELCAR_COMMANDS)
     config = {"Env": ["PATH=/bin"], "User": "65532:65532", "WorkingDir": "/"}
-    write_image(archive, reference, [layer(tools), layer(_tree(bundle, "/models"))], config)
+    write_image(archive, reference, [layer(tools), layer(tree(bundle, "/models"))], config)
 
 
 def layer(entries: Iterable[tuple[str, Entry]]) -> dict[str, Entry]:
@@ -223,7 +223,12 @@ def architecture() -> str:
     return _ARCHITECTURES.get(machine, machine)
 
 
-def _tree(folder: Path, destination: str) -> list[tuple[str, Entry]]:
+def tree(folder: Path, destination: str) -> list[tuple[str, Entry]]:
+    """Return an entry for everything below `folder`, at `destination` in the image.
+
+    Raises:
+        ValueError: no folder, or something in it is neither file, folder nor link.
+    """
     if not folder.is_dir():
         raise ValueError(f"{folder}: expected a folder")
     base = destination.rstrip("/")

@@ -1,0 +1,159 @@
+"""The images of this repository, each named by the content that it was built from."""
+
+import fcntl
+import hashlib
+import re
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster import paths
+from cluster.shell import run
+
+from images import base, buildah, oci
+
+_MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Image:
+    """What an image is built from, as paths in the repository, and how large it may be."""
+
+    package: str
+    sources: tuple[str, ...]
+    limit: int
+
+    @property
+    def containerfile(self) -> str:
+        """Its recipe."""
+        return f"{self.package}/Containerfile"
+
+
+@dataclass(frozen=True)
+class Built:
+    """An image in an archive that `ctr images import` and `docker load` read; `bytes` is its uncompressed size."""
+
+    reference: str
+    archive: Path
+    bytes: int
+
+
+class ImageTooLargeError(RuntimeError):
+    """An image grew over its limit."""
+
+
+def _image(package: str, *others: str, megabytes: int) -> Image:
+    own = (f"{package}/pyproject.toml", f"{package}/uv.lock", f"{package}/src")
+    return Image(package, (*own, *others, "scripts/images/trim.py"), megabytes * _MEGABYTE)
+
+
+IMAGES = {
+    "onnx-server": _image("model/serving", megabytes=300),
+    "operators": _image("operators", "operators/README.md", megabytes=200),
+    "drift-detector": _image("drift-detector", megabytes=500),
+    "training": _image(
+        "model/training",
+        "model/training/examples",
+        "drift-detector/pyproject.toml",
+        "drift-detector/src",
+        megabytes=500,
+    ),
+}
+
+
+def build(name: str) -> Built:
+    """Return the image `name`, built unless an archive of the same content is there. Building needs root.
+
+    The tag is the package's version and the hash of the Containerfile, its sources, the base and uv.
+
+    Raises:
+        CommandFailedError: the build failed; the message names the log.
+        ImageTooLargeError: it is over its limit.
+        ValueError: there is no image of that name.
+    """
+    if name not in IMAGES:
+        raise ValueError(f"image {name!r}: expected one of {', '.join(IMAGES)}")
+    image, folder = IMAGES[name], paths.cache() / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder / "lock"), tempfile.TemporaryDirectory(dir=folder) as temporary:
+        context = Path(temporary)
+        stage(
+            image, paths.REPOSITORY, context
+        )  # what is hashed is what is built, whatever happens to the files meanwhile
+        starts = {"BASE": base.base_image(), "UV": _uv_image(folder)}
+        content = content_hash(context, [reference for reference, _ in starts.values()])
+        version = tomllib.loads((context / image.package / "pyproject.toml").read_text())["project"]["version"]
+        reference = f"docker.io/leeway/{name}:{version}-{content}"
+        archive = folder / f"{name}-{content}.tar"
+        if not archive.exists():
+            log = paths.cache() / "logs" / f"image-{name}.log"
+            buildah.build(
+                context / image.containerfile, context, archive=archive, reference=reference, starts=starts, log=log
+            )
+        check_size(name, archive.stat().st_size)
+        _remove_others(archive, name)
+    return Built(reference, archive, archive.stat().st_size)
+
+
+def stage(image: Image, repository: Path, context: Path) -> None:
+    """Copy the Containerfile and the sources to `context`, so that a build sees nothing that is not in its hash.
+
+    Raises:
+        FileNotFoundError: one of them is not in the repository.
+    """
+    for source in (image.containerfile, *image.sources):
+        target = context / source
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (repository / source).is_dir():
+            shutil.copytree(repository / source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(repository / source, target)
+
+
+def content_hash(context: Path, starts: list[str]) -> str:
+    """Return 12 hex digits that stand for every file of `context` and the images that the build starts from."""
+    digest = hashlib.sha256("\n".join(starts).encode())
+    for path in sorted(path for path in context.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        digest.update(f"\0{path.relative_to(context).as_posix()}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:12]
+
+
+def check_size(name: str, size: int) -> None:
+    """Hold an image to its limit: what grows unseen is paid at every start on a new node.
+
+    Raises:
+        ImageTooLargeError: `size`, in bytes, is over it.
+    """
+    limit = IMAGES[name].limit
+    if size > limit:
+        raise ImageTooLargeError(
+            f"image {name}: {size / _MEGABYTE:.0f} MB, expected at most {limit / _MEGABYTE:.0f} MB"
+        )
+
+
+def _uv_image(folder: Path) -> tuple[str, Path]:
+    """Return an image that holds the uv of this machine, as ghcr.io/astral-sh/uv holds its own."""
+    version = run([paths.uv(), "--version"]).split()[1]
+    reference, archive = f"docker.io/leeway/uv:{version}", folder / "base" / f"uv-{version}.tar"
+    if not archive.exists():
+        oci.static_image(archive, reference, {"/uv": paths.uv()}, entrypoint=["/uv"])
+    return reference, archive
+
+
+def _remove_others(archive: Path, name: str) -> None:
+    for other in archive.parent.glob(f"{name}-*.tar"):
+        if other != archive and re.fullmatch(rf"{name}-[0-9a-f]{{12}}\.tar", other.name):
+            other.unlink()
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """Let one build at a time use the storage."""
+    with file.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
