@@ -1,1 +1,1 @@
-"""A single-node Kubernetes in namespaces of its own, made of upstream's components, with everything Leeway stands on."""
+"""A single-node Kubernetes in namespaces of its own: upstream's components and everything Leeway stands on."""

@@ -24,7 +24,7 @@ class ClusterPaths:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise ValueError(f"cluster name {self.name!r}: expected a lower-case letter, then up to 9 letters or digits")
+            raise ValueError(f"cluster name {self.name!r}: expected a lower-case letter and up to 9 letters or digits")
 
     @property
     def state(self) -> Path:

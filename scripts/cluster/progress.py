@@ -34,56 +34,68 @@ def run_steps(steps: Collection[Step], *, parallel: int, say: Callable[[str], No
         StepFailedError: with the name and cause of each failed step. Steps that need a failed one do not start.
         ValueError: a step needs one that does not exist.
     """
-    say = say or _say
     known = {step.name for step in steps}
     for step in steps:
         if missing := set(step.needs) - known:
             raise ValueError(f"step {step.name!r} needs {sorted(missing)}, expected one of {sorted(known)}")
-    start = time.monotonic()
-    pending = {step.name: step for step in steps}
-    running: dict[str, tuple[Step, float]] = {}
-    done: set[str] = set()
-    failed: dict[str, Exception] = {}
-    changed = threading.Condition()
+    _Run(steps, parallel, say or _say).to_the_end()
 
-    def clock() -> str:
-        seconds = int(time.monotonic() - start)
-        return f"{seconds // 60:3d}:{seconds % 60:02d}"
 
-    def work(step: Step) -> None:
+class _Run:
+    """The state of one `run_steps`: what is pending, running, done and failed."""
+
+    def __init__(self, steps: Collection[Step], parallel: int, say: Callable[[str], None]) -> None:
+        self._start = time.monotonic()
+        self._parallel, self._say_line = parallel, say
+        self._pending = {step.name: step for step in steps}
+        self._running: dict[str, tuple[Step, float]] = {}
+        self._done: set[str] = set()
+        self._failed: dict[str, Exception] = {}
+        self._changed = threading.Condition()
+
+    def to_the_end(self) -> None:
+        with self._changed:
+            while self._pending or self._running:
+                self._start_what_is_ready()
+                if not self._running:
+                    break  # what is left needs something that failed
+                if not self._changed.wait(timeout=_HEARTBEAT_SECONDS):
+                    self._say_what_runs()
+        if self._failed:
+            causes = "\n\n".join(f"{name}: {error}" for name, error in self._failed.items())
+            raise StepFailedError(causes) from next(iter(self._failed.values()))
+
+    def _start_what_is_ready(self) -> None:
+        ready = [step for step in self._pending.values() if self._done.issuperset(step.needs)]
+        for step in ready[: max(0, self._parallel - len(self._running))]:
+            del self._pending[step.name]
+            self._running[step.name] = (step, time.monotonic())
+            threading.Thread(target=self._work, args=(step,), daemon=True, name=step.name).start()
+
+    def _work(self, step: Step) -> None:
         began = time.monotonic()
         error: Exception | None = None
         try:
             step.work(step)
         except Exception as caught:  # noqa: BLE001 - a step may fail in any way; all of them are reported together
             error = caught
-        with changed:
-            del running[step.name]
-            took = time.monotonic() - began
+        with self._changed:
+            del self._running[step.name]
             if error:
-                failed[step.name] = error
-                say(f"{clock()}  FAILED  {step.name} ({took:.0f} s)")
+                self._failed[step.name] = error
             else:
-                done.add(step.name)
-                say(f"{clock()}  done    {step.name} ({took:.0f} s)")
-            changed.notify_all()
+                self._done.add(step.name)
+            self._say("FAILED" if error else "done", f"{step.name} ({time.monotonic() - began:.0f} s)")
+            self._changed.notify_all()
 
-    with changed:
-        while pending or running:
-            ready = [step for step in pending.values() if done.issuperset(step.needs)]
-            for step in ready[: max(0, parallel - len(running))]:
-                del pending[step.name]
-                running[step.name] = (step, time.monotonic())
-                threading.Thread(target=work, args=(step,), daemon=True, name=step.name).start()
-            if not running:
-                break
-            if not changed.wait(timeout=_HEARTBEAT_SECONDS):
-                for step, began in running.values():
-                    wait = f", waiting for {step.waiting_for}" if step.waiting_for else ""
-                    say(f"{clock()}  …       {step.name} ({time.monotonic() - began:.0f} s{wait})")
-    if failed:
-        causes = "\n\n".join(f"{name}: {error}" for name, error in failed.items())
-        raise StepFailedError(causes) from next(iter(failed.values()))
+    def _say_what_runs(self) -> None:
+        for step, began in self._running.values():
+            wait = f", waiting for {step.waiting_for}" if step.waiting_for else ""
+            self._say("…", f"{step.name} ({time.monotonic() - began:.0f} s{wait})")
+
+    def _say(self, state: str, what: str) -> None:
+        seconds = int(time.monotonic() - self._start)
+        self._say_line(f"{seconds // 60:3d}:{seconds % 60:02d}  {state:<7} {what}")
 
 
 def wait_until(ready: Callable[[], bool], *, seconds: float, what: str, step: Step | None = None) -> None:

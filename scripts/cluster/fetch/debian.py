@@ -29,7 +29,8 @@ def unpack(packages: Collection[str]) -> Path:
     for folder in (archives / "partial", lists / "partial", work / "root"):
         folder.mkdir(parents=True, exist_ok=True)
     apt = [
-        "apt-get", "-qq", "-o", f"Dir::State::lists={lists}", "-o", f"Dir::Cache={work}", "-o", "APT::Sandbox::User=root",
+        "apt-get", "-qq", "-o", f"Dir::State::lists={lists}", "-o", f"Dir::Cache={work}",
+        "-o", "APT::Sandbox::User=root",
     ]  # fmt: skip
     log = paths.cache() / "logs" / f"debian-{key}.log"
     run([*apt, "update"], log=log)

@@ -16,7 +16,8 @@ def build(group: str, packages: Sequence[str], *, variables: Mapping[str, str] |
 
     Args:
         group: a folder of `tools/` with go.mod and go.sum.
-        packages: import paths, or "." for the module's own main package (the binary is then named after the group).
+        packages: import paths, or "." for the module's own main package; each binary is named after its path's end
+            ("." is named after the group).
         variables: Go string variables set at link time, as "import/path.name".
 
     Raises:
@@ -35,9 +36,8 @@ def build(group: str, packages: Sequence[str], *, variables: Mapping[str, str] |
     work.mkdir(parents=True)
     flags = " ".join(["-s", "-w", *(f"-X={name}={value}" for name, value in (variables or {}).items())])
     log = paths.cache() / "logs" / f"go-{group}.log"
-    output = [f"{work}/"] if list(packages) != ["."] else [work / group]
     run(
-        ["go", "build", "-mod=readonly", "-trimpath", "-ldflags", flags, "-o", *output, *packages],
+        ["go", "build", "-mod=readonly", "-trimpath", "-ldflags", flags, "-o", f"{work}/", *packages],
         cwd=module,
         env={"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""},
         log=log,

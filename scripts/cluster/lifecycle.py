@@ -1,0 +1,123 @@
+"""Starting and stopping a cluster: the box, the node in it, and proof that it really serves."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from cluster import paths
+from cluster.box import cgroups, network
+from cluster.node import prepare
+from cluster.progress import Step, wait_until
+from cluster.shell import CommandFailedError, run
+
+DEBIAN_PACKAGES = (
+    "containerd", "runc", "containernetworking-plugins", "etcd-server", "nftables",
+    # libraries of nft and runc
+    "libnftables1", "libnftnl11", "libmnl0", "libjansson4", "libxtables12", "libedit2", "libbsd0", "libmd0", "libgmp10",
+    "libtinfo6", "libseccomp2",
+)  # fmt: skip
+
+
+def cgroup_name(name: str) -> str:
+    """The name of the cluster's cgroups."""
+    return f"leeway-{name}"
+
+
+def is_up(cluster: paths.ClusterPaths) -> bool:
+    """Whether the box stands and its API answers."""
+    if not (
+        network.exists(cluster.name) and cluster.kubeconfig.exists() and cgroups.existing(cgroup_name(cluster.name))
+    ):
+        return False
+    try:
+        return run([cluster.bin / "kubectl", "get", "--raw", "/readyz", "--request-timeout=5s"],
+                   env={"KUBECONFIG": str(cluster.kubeconfig)}).strip() == "ok"  # fmt: skip
+    except CommandFailedError:
+        return False
+
+
+def start(cluster: paths.ClusterPaths, kubernetes: Path, debian: Path, kubectl: Path, step: Step) -> None:
+    """Create the cluster from nothing and return when its API serves and its node has reported.
+
+    Raises:
+        RuntimeError: the cache folder lies where the box mounts its own file systems.
+        TimeoutError: a component did not come up; names it and its log.
+    """
+    destroy(cluster)
+    for covered in ("/run", "/var/lib", "/var/log"):
+        if cluster.state.resolve().is_relative_to(covered):
+            raise RuntimeError(
+                f"the cache folder {paths.cache()} lies under {covered}, which the cluster covers with its own; "
+                "set XDG_CACHE_HOME to another place"
+            )
+    addresses = network.Addresses(network.free_index())
+    config = prepare.prepare(cluster, addresses, kubernetes, debian)
+    cluster.bin.mkdir(exist_ok=True)
+    (cluster.bin / "kubectl").symlink_to(kubectl)
+    (cluster.state / "addresses.json").write_text(json.dumps({"index": addresses.index}), encoding="utf-8")
+    network.create(cluster.name, addresses)
+    with (cluster.logs / "init.log").open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "cluster.box.enter", cgroup_name(cluster.name), cluster.name, str(config)],
+            cwd=paths.REPOSITORY / "scripts", stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    try:
+        wait_until(lambda: is_up(cluster), seconds=120, what="the API server", step=step)
+        wait_until(lambda: node_ready(cluster), seconds=120, what="the node's first report", step=step)
+    except TimeoutError as error:
+        raise TimeoutError(f"{error}; its components log to {cluster.logs}") from error
+
+
+def addresses_of(cluster: paths.ClusterPaths) -> network.Addresses:
+    """The address plan the cluster was started with."""
+    return network.Addresses(json.loads((cluster.state / "addresses.json").read_text(encoding="utf-8"))["index"])
+
+
+def node_ready(cluster: paths.ClusterPaths) -> bool:
+    """Whether the kubelet says the node is Ready."""
+    answer = run(
+        [cluster.bin / "kubectl", "get", "nodes", "-o",
+         'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{end}'],
+        env={"KUBECONFIG": str(cluster.kubeconfig)},
+    )  # fmt: skip
+    return answer.strip() == "True"
+
+
+def import_image(cluster: paths.ClusterPaths, debian: Path, archive: Path) -> None:
+    """Give containerd an image archive.
+
+    Raises:
+        CommandFailedError: it is not an image archive.
+    """
+    run(
+        [debian / "usr/bin/ctr", "--address", cluster.containerd_socket, "--namespace", "k8s.io",
+         "images", "import", archive],
+        log=cluster.logs / "images.log",
+    )  # fmt: skip
+
+
+def destroy(cluster: paths.ClusterPaths) -> None:
+    """Stop the cluster, if it runs, and remove every trace of it.
+
+    Raises:
+        TimeoutError: a process of it would not die.
+    """
+    cgroups.kill_and_remove(cgroup_name(cluster.name))
+    network.remove(cluster.name)
+    if cluster.state.exists():
+        shutil.rmtree(cluster.state)
+
+
+def leftovers(cluster: paths.ClusterPaths) -> list[str]:
+    """What of a stopped cluster is still on the machine: processes, mounts, cgroups, links, namespaces, folders."""
+    found = [f"cgroup {group}" for group in cgroups.existing(cgroup_name(cluster.name))]
+    if network.exists(cluster.name):
+        found.append(f"network namespace {cluster.name}")
+    found += [f"link {line}" for line in run(["ip", "-o", "link"]).splitlines() if f" {cluster.name}0" in line]
+    mounts = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    found += [f"mount {line.split()[1]}" for line in mounts if str(cluster.state) in line]
+    if cluster.state.exists():
+        found.append(f"folder {cluster.state}")
+    return found
