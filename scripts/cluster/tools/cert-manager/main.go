@@ -21,7 +21,7 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	kubernetesscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	"k8s.io/component-base/logs/api/v1"
+	logsapi "k8s.io/component-base/logs/api/v1"
 	"k8s.io/klog/v2"
 	apiregistration "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -80,7 +80,7 @@ func main() {
 // replica and the Recreate strategy: there is never a second) and the address of metrics that nobody scrapes.
 func parse(name string, arguments []string, define func(*pflag.FlagSet)) error {
 	flags := pflag.NewFlagSet(name, pflag.ContinueOnError)
-	logging := api.NewLoggingConfiguration()
+	logging := logsapi.NewLoggingConfiguration()
 	logs.AddFlagsNonDeprecated(logging, flags)
 	_ = flags.String("leader-election-namespace", "", "accepted and not used: there is one replica")
 	_ = flags.String("metrics-listen-address", "", "accepted and not used: there are no metrics")

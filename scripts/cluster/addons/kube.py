@@ -1,0 +1,101 @@
+"""kubectl and helm against one cluster."""
+
+import json
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cluster import paths
+from cluster.progress import Step, wait_until
+from cluster.shell import CommandFailedError, run
+
+Manifest = dict[str, Any]
+_FIELD_MANAGER = "leeway-cluster"
+
+
+@dataclass(frozen=True)
+class Kube:
+    """A cluster as its administrator sees it. `tools` is the folder with kubectl and helm."""
+
+    kubeconfig: Path
+    tools: Path = field(default_factory=lambda: paths.cache() / "tools")
+
+    def kubectl(self, *arguments: str | Path, stdin: str | None = None) -> str:
+        """Run kubectl and return what it printed.
+
+        Raises:
+            CommandFailedError: it failed; the message carries the API server's.
+        """
+        return run([self.tools / "kubectl", *arguments], env={"KUBECONFIG": str(self.kubeconfig)}, stdin=stdin)
+
+    def apply(self, manifests: str | Iterable[Manifest]) -> None:
+        """Apply manifests (YAML, or documents) on the server's side: no size limit, and again is no error."""
+        text = manifests if isinstance(manifests, str) else yaml.safe_dump_all(manifests)
+        self.kubectl("apply", *_SERVER_SIDE, "--filename=-", stdin=text)
+
+    def apply_folder(self, folder: Path) -> None:
+        """Apply every manifest file in `folder`."""
+        self.kubectl("apply", *_SERVER_SIDE, f"--filename={folder}")
+
+    def accepts(self, manifest: Manifest) -> bool:
+        """Whether the API server, with every admission webhook it asks, would take `manifest` now."""
+        try:
+            self.kubectl("create", "--dry-run=server", "--filename=-", stdin=json.dumps(manifest))
+        except CommandFailedError:
+            return False
+        return True
+
+    def exists(self, *resource: str) -> bool:
+        """Whether an object is there, as in `exists("secret", "x", "--namespace=y")`."""
+        return bool(self.kubectl("get", *resource, "--ignore-not-found", "--output=name").strip())
+
+    def wait(self, what: str, condition: str, *, namespace: str = "default", seconds: int, step: Step) -> None:
+        """Wait until `what` ("deployment/x") has `condition` ("condition=Available").
+
+        Raises:
+            CommandFailedError: it has not within `seconds`; the message names it.
+        """
+        step.wait(f"{what} in {namespace}")
+        self.kubectl("wait", what, f"--for={condition}", f"--namespace={namespace}", f"--timeout={seconds}s")
+        step.wait("")
+
+    def wait_for_crds(self, group: str, *, seconds: float, step: Step) -> None:
+        """Wait until every definition whose name ends in `group` is served."""
+
+        def served() -> bool:
+            definitions = json.loads(self.kubectl("get", "customresourcedefinitions", "--output=json"))["items"]
+            mine = [entry for entry in definitions if entry["metadata"]["name"].endswith(group)]
+            return bool(mine) and all(
+                any(c["type"] == "Established" and c["status"] == "True" for c in entry["status"].get("conditions", []))
+                for entry in mine
+            )
+
+        wait_until(served, seconds=seconds, what=f"definitions of {group}", step=step)
+
+    def helm_install(self, release: str, chart: Path, *, namespace: str, values: Mapping[str, Any]) -> None:
+        """Install or upgrade a release; hooks are awaited, the rest is the caller's to wait for."""
+        self._helm(
+            "upgrade", "--install", release, chart, f"--namespace={namespace}", "--create-namespace",
+            "--timeout=2m", values=values,
+        )  # fmt: skip
+
+    def render(self, release: str, chart: Path, *, namespace: str, values: Mapping[str, Any] | None = None) -> str:
+        """Return the manifests of a chart, CRDs included, without asking the cluster."""
+        return self._helm("template", release, chart, f"--namespace={namespace}", "--include-crds", values=values or {})
+
+    def _helm(self, *arguments: str | Path, values: Mapping[str, Any]) -> str:
+        # Its caches and repositories in a folder of their own: the user's helm is neither read nor changed.
+        with tempfile.TemporaryDirectory() as home:
+            folders = {f"HELM_{name}_HOME": f"{home}/{name.lower()}" for name in ("CACHE", "CONFIG", "DATA")}
+            return run(
+                [self.tools / "helm", *arguments, "--values=-"],
+                env={"KUBECONFIG": str(self.kubeconfig), **folders},
+                stdin=yaml.safe_dump(dict(values)),
+            )
+
+
+_SERVER_SIDE = ("--server-side", "--force-conflicts", f"--field-manager={_FIELD_MANAGER}")

@@ -1,0 +1,11 @@
+"""The kinds of the Prometheus Operator, so that a chart's monitors and rules can be created."""
+
+from cluster.addons import sources
+from cluster.addons.kube import Kube
+from cluster.progress import Step
+
+
+def install_definitions(kube: Kube, step: Step) -> None:
+    """Install the definitions only; nothing acts on them yet."""
+    kube.apply_folder(sources.files("prometheus-operator") / "example/prometheus-operator-crd")
+    kube.wait_for_crds("monitoring.coreos.com", seconds=60, step=step)
