@@ -1,4 +1,4 @@
-module github.com/cert-manager/cert-manager/leeway
+module github.com/cert-manager/cert-manager/cert-manager
 
 go 1.26.0
 
