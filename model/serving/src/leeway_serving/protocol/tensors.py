@@ -1,0 +1,155 @@
+"""Lists of JSON values to arrays, with errors that name the row and the feature."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from leeway_serving.errors import RequestError, malformed, too_large
+from leeway_serving.signature import FLOATS, INTEGERS, NUMPY_TYPES, Input, Tensors
+
+_PYTHON_TYPES: dict[str, frozenset[type]] = {
+    **{name: frozenset({int, float}) for name in FLOATS},
+    **{name: frozenset({int}) for name in INTEGERS},
+    "BOOL": frozenset({bool}),
+    "BYTES": frozenset({str}),
+}
+_JSON_NAMES = {
+    bool: "a boolean",
+    int: "an integer",
+    float: "a number",
+    str: "a string",
+    list: "a list",
+    dict: "an object",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """All values that a request sends for one input: flat, row by row, not yet checked.
+
+    Attributes:
+        input: the input they are for.
+        shape: shape of the tensor, rows first; the product of its lengths is the length of `values`.
+        values: JSON values.
+    """
+
+    input: Input
+    shape: tuple[int, ...]
+    values: list[Any]
+
+
+def check_rows(rows: int, limit: int) -> None:
+    """Refuses requests with no row, or more rows than one call may hold the event loop for.
+
+    Raises:
+        RequestError: 400 for none, 413 for more than `limit`.
+    """
+    if rows > limit:
+        raise too_large(f"the request has {rows} rows; the limit of this server is {limit} rows a request")
+    if rows < 1:
+        raise malformed("the request has no rows; at least one was expected")
+
+
+def json_type(value: object) -> str:
+    """The name of a JSON value's type with its article."""
+    return "null" if value is None else _JSON_NAMES[type(value)]
+
+
+def flatten(values: list[Any], shape: Sequence[int], where: str) -> tuple[list[Any], tuple[int, ...]]:
+    """Nested lists of exactly `shape` to one flat list in row-major order.
+
+    Args:
+        values: the outermost list.
+        shape: expected lengths from the outside in; -1 takes the length of the first list found at that depth.
+        where: what to call `values` in an error.
+
+    Returns:
+        The flat list, and the shape without -1.
+
+    Raises:
+        RequestError: 400, when a list is ragged, too long, too short or no list at all.
+    """
+    if shape[0] not in (-1, len(values)):
+        raise malformed(f"{where} has {len(values)} rows; {shape[0]} were expected")
+    found = [len(values)]
+    for expected in shape[1:]:
+        first = values[0] if values else None
+        length = len(first) if expected == -1 and isinstance(first, list) else expected
+        for index, item in enumerate(values):
+            if not isinstance(item, list) or len(item) != length:
+                got = f"a list of {len(item)}" if isinstance(item, list) else json_type(item)
+                row = index // prod(found[1:])
+                raise malformed(f"{where}, row {row}: a list of {length} values was expected, not {got}")
+        found.append(length)
+        values = [value for item in values for value in item]
+    return values, tuple(found)
+
+
+def build(columns: Sequence[Column]) -> Tensors:
+    """Checks the values of all inputs and makes their tensors.
+
+    Inputs of one datatype share one list and one array, so that the cost of a small request does not grow with the
+    number of features; only a request with an error in it is looked at value by value.
+
+    Raises:
+        RequestError: 400, naming the row and feature of the first value that is not of its input's type.
+    """
+    groups: dict[str, list[Column]] = {}
+    for column in columns:
+        groups.setdefault(column.input.datatype, []).append(column)
+    tensors: Tensors = {}
+    for datatype, group in groups.items():
+        values = group[0].values if len(group) == 1 else [value for column in group for value in column.values]
+        types = set(map(type, values))
+        expected = _PYTHON_TYPES[datatype]
+        if not types <= expected:
+            for column in group:
+                _explain(column, expected)
+            if datatype == "BYTES":
+                values = ["" if value is None else value for value in values]
+        array = _array(values, datatype, group)
+        start = 0
+        for column in group:
+            end = start + len(column.values)
+            tensors[column.input.name] = array[start:end].reshape(column.shape)
+            start = end
+    return tensors
+
+
+def _array(values: list[Any], datatype: str, group: list[Column]) -> np.ndarray[Any, Any]:
+    try:
+        with np.errstate(over="ignore"):  # found below, where the value can be named
+            array = np.array(values, dtype=NUMPY_TYPES[datatype])
+    except OverflowError:
+        raise _out_of_range(group, datatype) from None
+    if datatype in FLOATS and np.isinf(array).any():
+        raise _out_of_range(group, datatype)
+    return array
+
+
+def _out_of_range(group: list[Column], datatype: str) -> RequestError:
+    number = NUMPY_TYPES[datatype]
+    limits = np.finfo(number) if datatype in FLOATS else np.iinfo(number)  # type: ignore[type-var]
+    low, high = limits.min.item() if datatype in FLOATS else limits.min, limits.max  # type: ignore[union-attr]
+    for column in group:
+        for index, value in enumerate(column.values):
+            if value is not None and not low <= value <= high:
+                return malformed(f"{_place(column, index)}: {value} does not fit {datatype}")
+    raise AssertionError("numpy found a value out of range that Python did not")
+
+
+def _explain(column: Column, expected: frozenset[type]) -> None:
+    """Raises for the first value of a wrong type; returns when there are only nulls where null may be."""
+    allowed = expected | {type(None)} if column.input.nullable else expected
+    for index, value in enumerate(column.values):
+        if type(value) not in allowed:
+            raise malformed(f"{_place(column, index)}: {column.input.expected} was expected, not {json_type(value)}")
+
+
+def _place(column: Column, index: int) -> str:
+    row_length = prod(column.shape[1:])
+    place = f"row {index // row_length}, input '{column.input.name}'"
+    return place if row_length == 1 else f"{place}, value {index % row_length}"

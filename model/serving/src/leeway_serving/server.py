@@ -1,0 +1,152 @@
+"""The running server: sockets, signals, and the model that arrives some time after the start."""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from prometheus_client import CollectorRegistry, start_http_server
+
+from leeway_serving.app import UNKNOWN_VERSION, Application
+from leeway_serving.errors import ModelError
+from leeway_serving.http import Admission, Limits
+from leeway_serving.loading import Told, load
+from leeway_serving.metrics import Metrics
+
+_log = logging.getLogger(__name__)
+_POLL_SECONDS = 0.05
+_DRAIN_SECONDS = 30
+_KEEP_ALIVE_SECONDS = 3900
+"""Longer than Envoy's hour: the side that reuses idle connections has to be the one that closes them."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where to listen and what to serve."""
+
+    model_name: str
+    model_dir: Path
+    host: str
+    http_port: int
+    metrics_port: int
+    told: Told
+    limits: Limits
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers, which end the process by the signal they have just handled."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves signals to `serve`."""
+        yield
+
+
+async def serve(settings: Settings, *, started: float) -> None:
+    """Serves until SIGTERM or SIGINT, then answers what is in flight and returns.
+
+    Args:
+        settings: where and what.
+        started: `time.perf_counter()` of the start of the process.
+
+    Raises:
+        OSError: when the metrics port is taken.
+    """
+    limits, told = settings.limits, settings.told
+    admission = Admission(limits)
+    registry = CollectorRegistry()
+    metrics = Metrics(
+        registry,
+        model=settings.model_name,
+        version=told.version or UNKNOWN_VERSION,
+        in_flight=lambda: admission.in_flight,
+    )
+    app = Application(model=settings.model_name, version=told.version, admission=admission, metrics=metrics)
+    exporter, exporter_thread = start_http_server(settings.metrics_port, addr=settings.host, registry=registry)
+    server = _Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.http_port,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_DRAIN_SECONDS,
+        )
+    )
+
+    def stop() -> None:
+        _log.info("draining", extra={"in_flight": admission.in_flight})
+        app.drain()
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    loading = asyncio.create_task(_load(settings, app, metrics, started))
+    try:
+        await server.serve()
+    finally:
+        loading.cancel()
+        exporter.shutdown()
+        exporter_thread.join()
+    _log.info("stopped")
+
+
+async def _load(settings: Settings, app: Application, metrics: Metrics, started: float) -> None:
+    """Waits for the model and loads it; one that must not be served leaves the server up and not ready."""
+    directory = settings.model_dir
+    await _appearance(directory, app)
+    app.not_ready("it is being loaded")
+    try:
+        served = await asyncio.to_thread(
+            load, directory, name=settings.model_name, told=settings.told, max_rows=settings.limits.rows
+        )
+    except ModelError as error:
+        app.not_ready(str(error))
+        _log.error("the model will not be served", extra={"model_dir": str(directory), "reason": str(error)})
+        return
+    except Exception as error:  # noqa: BLE001 - a process that ended here would be restarted for ever, and its reason lost
+        app.not_ready(f"loading failed: {type(error).__name__}")
+        _log.exception("the model will not be served", extra={"model_dir": str(directory)})
+        return
+    seconds = time.perf_counter() - started
+    metrics.loaded(version=served.version, digest=served.digest, seconds=seconds)
+    app.serve(served)
+    _log.info(
+        "ready",
+        extra={
+            "model": served.name,
+            "version": served.version,
+            "digest": served.digest,
+            "golden_cases": served.golden_cases,
+            "seconds": round(seconds, 3),
+        },
+    )
+
+
+async def _appearance(directory: Path, app: Application) -> None:
+    """Returns once the directory is there: a modelcar's link appears a while after the start."""
+    reason = ""
+    while True:
+        try:
+            if directory.is_dir():  # noqa: ASYNC240 - a stat of a local path
+                return
+            now = f"{directory} is not there yet"
+        except OSError as error:  # the link is there and what it leads to may not be entered
+            now = f"{directory} cannot be read: {error.strerror}"
+        if now != reason:
+            reason = now
+            app.not_ready(reason)
+            _log.info("waiting for the model", extra={"reason": reason})
+        await asyncio.sleep(_POLL_SECONDS)
