@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from images.oci import static_image
-
 from cluster import paths
 from cluster.node.components import PAUSE_IMAGE
+from images.oci import static_image
 
 
 def pause(program: Path) -> Path:

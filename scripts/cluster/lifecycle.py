@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import paths
@@ -38,7 +39,16 @@ def is_up(cluster: paths.ClusterPaths) -> bool:
         return False
 
 
-def start(cluster: paths.ClusterPaths, kubernetes: Path, debian: Path, kubectl: Path, step: Step) -> None:
+@dataclass(frozen=True)
+class Programs:
+    """What a node is made of: the multi-call binary, Debian's tree unpacked, the folder of helm and kubectl."""
+
+    kubernetes: Path
+    debian: Path
+    tools: Path
+
+
+def start(cluster: paths.ClusterPaths, addresses: network.Addresses, programs: Programs, step: Step) -> None:
     """Create the cluster from nothing and return when its API serves and its node has reported.
 
     Raises:
@@ -52,10 +62,10 @@ def start(cluster: paths.ClusterPaths, kubernetes: Path, debian: Path, kubectl: 
                 f"the cache folder {paths.cache()} lies under {covered}, which the cluster covers with its own; "
                 "set XDG_CACHE_HOME to another place"
             )
-    addresses = network.Addresses(network.free_index())
-    config = prepare.prepare(cluster, addresses, kubernetes, debian)
+    config = prepare.prepare(cluster, addresses, programs.kubernetes, programs.debian)
     cluster.bin.mkdir(exist_ok=True)
-    (cluster.bin / "kubectl").symlink_to(kubectl)
+    for name in ("kubectl", "helm"):
+        (cluster.bin / name).symlink_to(programs.tools / name)
     (cluster.state / "addresses.json").write_text(json.dumps({"index": addresses.index}), encoding="utf-8")
     network.create(cluster.name, addresses)
     with (cluster.logs / "init.log").open("ab") as log:
@@ -70,9 +80,15 @@ def start(cluster: paths.ClusterPaths, kubernetes: Path, debian: Path, kubectl: 
         raise TimeoutError(f"{error}; its components log to {cluster.logs}") from error
 
 
-def addresses_of(cluster: paths.ClusterPaths) -> network.Addresses:
-    """The address plan the cluster was started with."""
-    return network.Addresses(json.loads((cluster.state / "addresses.json").read_text(encoding="utf-8"))["index"])
+def free_addresses() -> network.Addresses:
+    """An address plan that no cluster of this machine has."""
+    return network.Addresses(network.free_index())
+
+
+def addresses_of(cluster: paths.ClusterPaths) -> network.Addresses | None:
+    """The address plan the cluster was started with; None if there is no cluster."""
+    file = cluster.state / "addresses.json"
+    return network.Addresses(json.loads(file.read_text(encoding="utf-8"))["index"]) if file.exists() else None
 
 
 def node_ready(cluster: paths.ClusterPaths) -> bool:

@@ -1,0 +1,61 @@
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --warn-undefined-variables --no-print-directory
+
+# A second cluster beside the first: make up CLUSTER=other
+CLUSTER ?= leeway
+export CLUSTER
+# The system's Python 3.11 is used as it is; nothing may fetch another.
+export UV_PYTHON_DOWNLOADS := never
+export UV_PYTHON := 3.11
+LEEWAY_UV = $(shell scripts/bootstrap.sh)
+export LEEWAY_UV
+
+PACKAGES := model/training model/serving drift-detector operators
+cluster = cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m cluster
+images = cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m images
+
+##@ The whole way
+up: ## Build what is missing, start the cluster, install Leeway; ends with a curl line that works
+	@$(cluster) up
+test: check e2e ## Everything: check, then the end-to-end story on the built-in cluster
+
+##@ The cluster
+status: ## One screen: cluster, models, versions, weights, pods
+	@$(cluster) status
+env: ## Shell lines for kubectl, helm and kubectl leeway: eval "$$(make -s env)"
+	@$(cluster) env
+down: ## Stop the cluster and leave nothing of it
+	@$(cluster) down
+clean: ## Stop every cluster and remove all that is cached
+	@$(cluster) clean
+
+##@ Without a cluster
+serve: ## Train if needed and serve the flights model on http://127.0.0.1:8080
+	@scripts/serve.sh
+images: ## Build the images and print their sizes
+	@$(images) build
+tools: ## Fetch helm and kubectl
+	@$(cluster) tools
+
+##@ Checks
+check: lint types unit chart ## Lint, types, unit, contract and chart tests; a few minutes, no cluster
+lint: ## Ruff over everything, the import contracts of each package, shellcheck
+	@"$$LEEWAY_UV" run --frozen ruff check . && "$$LEEWAY_UV" run --frozen ruff format --check .
+	@git ls-files '*.sh' | xargs "$$LEEWAY_UV" run --frozen shellcheck
+	@for package in $(PACKAGES); do (cd $$package && echo "== import contracts: $$package" && "$$LEEWAY_UV" run --frozen --all-extras lint-imports); done
+types: ## mypy --strict in each package's own environment
+	@for package in $(PACKAGES) scripts; do (cd $$package && echo "== types: $$package" && "$$LEEWAY_UV" run --frozen --all-extras mypy); done
+unit: ## Unit and contract tests of each package
+	@for package in $(PACKAGES) scripts; do (cd $$package && echo "== tests: $$package" && "$$LEEWAY_UV" run --frozen --all-extras pytest -q); done
+chart: tools ## Rendered manifests: policy, schemas, one test per value
+	@"$$LEEWAY_UV" run --frozen pytest -q tests/chart
+e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
+	@scripts/e2e.sh
+
+help: ## This
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: up test status env down clean serve images tools check lint types unit chart e2e help

@@ -1,0 +1,99 @@
+"""The flights model on the cluster: train it, put its bundle into an image, name it in the chart's values."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster import paths
+from cluster.fetch import debian
+from cluster.shell import run
+from images.oci import modelcar_image
+
+NAMESPACE = "leeway"
+RELEASE = "leeway"
+MODEL = "flights"
+HOSTNAME = "flights.leeway.test"
+VERSION = "1.0.0"
+_TRAINING = paths.REPOSITORY / "model/training"
+_SOURCES = (_TRAINING, paths.REPOSITORY / "drift-detector")
+
+
+@dataclass(frozen=True)
+class ModelImage:
+    """A bundle as an image that KServe mounts: what `models.<name>.model` in the values says of it."""
+
+    storage_uri: str
+    version: str
+    digest: str
+    archive: Path
+
+    def values(self) -> dict[str, str]:
+        """Return the fields of `models.<name>.model` that name this release."""
+        return {"storageUri": self.storage_uri, "version": self.version, "digest": self.digest}
+
+
+def train(version: str, settings: Sequence[str] = ()) -> Path:
+    """Return the bundle of the flights model, trained once per content of the sources.
+
+    Args:
+        version: the version it is to have.
+        settings: overrides of the configuration, as `leeway-train --set` takes them.
+
+    Raises:
+        CommandFailedError: training refused; the message is its own.
+    """
+    arguments = ["--version", version, *(part for setting in settings for part in ("--set", setting))]
+    bundle = paths.cache() / "bundles" / f"{MODEL}-{version}-{_key(arguments)}"
+    if not bundle.exists():
+        for stale in bundle.parent.glob(f"{MODEL}-{version}-*"):
+            shutil.rmtree(stale)
+        bundle.parent.mkdir(parents=True, exist_ok=True)
+        _training("leeway-train", *arguments, "--output", bundle)
+    return bundle
+
+
+def samples(rows: int) -> list[dict[str, Any]]:
+    """Return `rows` flights of the test period, each {row, request}: as an object, and as a V2 request."""
+    file = paths.cache() / "bundles" / f"samples-{rows}-{_key([])}.ndjson"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _training("leeway-samples", "--rows", str(rows), "--output", file)
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def image(bundle: Path) -> ModelImage:
+    """Return the modelcar image of a bundle, named by the bundle's content."""
+    manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
+    canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    reference = f"docker.io/leeway/model-{manifest['name']}:{_tree(bundle)}"
+    archive = paths.cache() / "images" / f"model-{manifest['name']}-{_tree(bundle)}.tar"
+    if not archive.exists():
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        modelcar_image(archive, reference, bundle, busybox=debian.unpack(["busybox-static"]) / "bin/busybox")
+    return ModelImage(f"oci://{reference}", manifest["version"], f"sha256:{digest}", archive)
+
+
+def _training(command: str, *arguments: str | Path) -> None:
+    log = paths.cache() / "logs" / "training.log"
+    run([paths.uv(), "run", "--no-dev", "--project", _TRAINING, command, *arguments], log=log, cwd=_TRAINING)
+
+
+def _key(arguments: Sequence[str]) -> str:
+    digest = hashlib.sha256(repr(list(arguments)).encode())
+    for folder in _SOURCES:
+        files = [folder / "pyproject.toml", folder / "uv.lock", *folder.glob("src/**/*.py"), *folder.glob("examples/*")]
+        for file in sorted(file for file in files if file.is_file()):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _tree(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+        digest.update(f"{file.relative_to(folder)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,218 @@
+"""`make up`: from an empty machine to a model that answers over HTTPS, every step shown."""
+
+import base64
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cluster import demo, images, lifecycle, paths, programs, versions
+from cluster.addons import plan
+from cluster.addons.images import AddonImage
+from cluster.addons.kube import Kube
+from cluster.box.network import Addresses
+from cluster.fetch import debian, tools
+from cluster.https import Endpoint
+from cluster.progress import Step, run_steps, wait_until
+from cluster.shell import CommandFailedError, run
+from images.build import Built
+from images.build import build as build_image
+
+OUR_IMAGES = {"onnx-server": "onnxServer", "drift-detector": "driftDetector", "operators": "operators"}
+CHART = paths.REPOSITORY / "charts/leeway"
+# The compilers each use both cores already; a third step fills the gaps while one of them waits for the network.
+_PARALLEL = 3
+
+
+@dataclass
+class Parts:
+    """What the steps make for each other."""
+
+    addresses: Addresses
+    kubernetes: Path = Path()
+    debian: Path = Path()
+    bundle: Path = Path()
+    model: demo.ModelImage | None = None
+    built: dict[str, Built] = field(default_factory=dict)
+    sample: dict[str, Any] = field(default_factory=dict)
+
+
+def up(cluster: paths.ClusterPaths) -> str:
+    """Bring the cluster, its add-ons, Leeway and the flights model up; return the lines that show how to call it.
+
+    Raises:
+        StepFailedError: with the cause of each step that failed.
+    """
+    parts = Parts(addresses=lifecycle.addresses_of(cluster) or lifecycle.free_addresses())
+    kube = Kube(cluster.kubeconfig)
+    run_steps(_steps(cluster, parts, kube), parallel=_PARALLEL)
+    return show(cluster, parts.sample)
+
+
+def endpoint(cluster: paths.ClusterPaths) -> Endpoint:
+    """Return where the flights model answers; the gateway's authority is written beside the kubeconfig.
+
+    Raises:
+        CommandFailedError: the gateway or its certificate is not there.
+    """
+    kube = Kube(cluster.kubeconfig)
+    gateway = f"--namespace={demo.NAMESPACE}"
+    address = kube.kubectl(
+        "get", "gateway", demo.RELEASE, gateway, "--output=jsonpath={.status.addresses[0].value}"
+    ).strip()
+    secret = kube.kubectl(
+        "get", "gateway", demo.RELEASE, gateway,
+        "--output=jsonpath={.spec.listeners[0].tls.certificateRefs[0].name}",
+    ).strip()  # fmt: skip
+    encoded = kube.kubectl("get", "secret", secret, gateway, r"--output=jsonpath={.data.ca\.crt}")
+    authority = cluster.state / "gateway-ca.crt"
+    authority.write_bytes(base64.b64decode(encoded))
+    return Endpoint(demo.HOSTNAME, address, authority)
+
+
+def values(built: dict[str, Built], model: demo.ModelImage) -> dict[str, Any]:
+    """Return the chart's values for the flights model on this cluster."""
+    return {
+        "images": {
+            OUR_IMAGES[name]: {"tag": image.reference.rpartition(":")[2]}
+            for name, image in built.items()
+            if name in OUR_IMAGES
+        },
+        "gateway": {"className": "envoy"},
+        "models": {demo.MODEL: {"model": model.values(), "hostnames": [demo.HOSTNAME]}},
+    }
+
+
+def show(cluster: paths.ClusterPaths, sample: dict[str, Any]) -> str:
+    """Ask the model about one flight of the test period and return the command, the answer and where to go on."""
+    place = endpoint(cluster)
+    status, headers, answer = place.post("/api/v1/predict", sample)
+    return "\n".join(
+        [
+            "",
+            f"{demo.MODEL} {headers.get('x-leeway-version')} answers {status}: {answer}",
+            "Ask it yourself about the same flight of the test period:",
+            "",
+            place.curl("/api/v1/predict", sample),
+            "",
+            'Then: eval "$(make -s env)" && kubectl leeway status     (make help shows the rest)',
+        ]
+    )
+
+
+def _steps(cluster: paths.ClusterPaths, parts: Parts, kube: Kube) -> list[Step]:
+    steps = [
+        Step("debian packages", lambda _: _set(parts, "debian", debian.unpack(lifecycle.DEBIAN_PACKAGES))),
+        Step("helm and kubectl", lambda _: tools.fetch()),
+        Step("kubernetes", lambda _: _set(parts, "kubernetes", programs.kubernetes(versions.kubernetes()))),
+        Step("node", lambda step: _start(cluster, parts, step), ["debian packages", "helm and kubectl", "kubernetes"]),
+        Step("model", lambda _: _train(parts)),
+        Step("kubectl leeway", lambda _: _plugin(cluster), ["node"]),
+    ]
+    for name in OUR_IMAGES:
+        steps += _image_steps(cluster, parts, name)
+    steps.append(Step("load model", lambda _: _load(cluster, parts, [_model(parts).archive]), ["model", "node"]))
+    for name, group in plan.IMAGE_GROUPS.items():
+        steps += _addon_steps(cluster, parts, name, group)
+    steps += plan.steps(kube, dns=parts.addresses.dns, needs=[f"load {name}" for name in plan.IMAGE_GROUPS])
+    everything = [step.name for step in steps]
+    steps.append(Step("leeway", lambda step: _install(cluster, parts, kube, step), everything))
+    steps.append(Step("https", lambda step: _wait_for_answer(cluster, parts, step), ["leeway"]))
+    return steps
+
+
+def _image_steps(cluster: paths.ClusterPaths, parts: Parts, name: str) -> list[Step]:
+    def build(_: Step) -> None:
+        parts.built[name] = build_image(name)
+
+    def load(_: Step) -> None:
+        _load(cluster, parts, [parts.built[name].archive])
+
+    return [Step(f"image {name}", build), Step(f"load {name}", load, [f"image {name}", "node"])]
+
+
+def _addon_steps(
+    cluster: paths.ClusterPaths, parts: Parts, name: str, group: Callable[[], list[AddonImage]]
+) -> list[Step]:
+    def build(_: Step) -> None:
+        for image in group():
+            image.build()
+
+    def load(_: Step) -> None:
+        _load(cluster, parts, [image.build() for image in group()])
+
+    return [
+        Step(f"programs of {name}", build, ["kubernetes"]),
+        Step(f"load {name}", load, [f"programs of {name}", "node"]),
+    ]
+
+
+def _set(parts: Parts, name: str, value: object) -> None:
+    setattr(parts, name, value)
+
+
+def _model(parts: Parts) -> demo.ModelImage:
+    if parts.model is None:
+        raise RuntimeError("the model's image is not made yet")
+    return parts.model
+
+
+def _train(parts: Parts) -> None:
+    parts.bundle = demo.train(demo.VERSION)
+    parts.model = demo.image(parts.bundle)
+    parts.sample = demo.samples(1)[0]["row"]
+
+
+def _start(cluster: paths.ClusterPaths, parts: Parts, step: Step) -> None:
+    if not lifecycle.is_up(cluster):
+        programs_of_node = lifecycle.Programs(parts.kubernetes / "kubernetes", parts.debian, tools.fetch())
+        lifecycle.start(cluster, parts.addresses, programs_of_node, step)
+    _load(cluster, parts, [images.pause(parts.kubernetes / "pause")])
+
+
+def _load(cluster: paths.ClusterPaths, parts: Parts, archives: list[Path]) -> None:
+    for archive in archives:
+        lifecycle.import_image(cluster, parts.debian, archive)
+
+
+def _plugin(cluster: paths.ClusterPaths) -> None:
+    operators = paths.REPOSITORY / "operators"
+    environment = cluster.state / "kubectl-leeway"  # its own, so that the checkout's keeps its development tools
+    run(
+        [paths.uv(), "sync", "--no-dev", "--frozen", "--no-editable", "--project", operators],
+        env={"UV_PROJECT_ENVIRONMENT": str(environment)},
+        log=cluster.logs / "kubectl-leeway.log",
+    )
+    link = cluster.bin / "kubectl-leeway"
+    link.unlink(missing_ok=True)
+    link.symlink_to(environment / "bin/kubectl-leeway")
+
+
+def _install(cluster: paths.ClusterPaths, parts: Parts, kube: Kube, step: Step) -> None:
+    chosen = values(parts.built, _model(parts))
+    (cluster.state / "values.yaml").write_text(yaml.safe_dump(chosen, sort_keys=False), encoding="utf-8")
+    kube.helm_install(demo.RELEASE, CHART, namespace=demo.NAMESPACE, values=chosen)
+    kube.wait(f"modelrollout/{demo.MODEL}", "condition=Ready", namespace=demo.NAMESPACE, seconds=180, step=step)
+
+
+def _wait_for_answer(cluster: paths.ClusterPaths, parts: Parts, step: Step) -> None:
+    def answers() -> bool:
+        try:
+            return endpoint(cluster).post("/api/v1/predict", parts.sample)[0] == 200  # noqa: PLR2004 - HTTP's own OK
+        except (OSError, CommandFailedError):
+            return False
+
+    wait_until(answers, seconds=120, what=f"an answer of https://{demo.HOSTNAME}", step=step)
+
+
+def environment(cluster: paths.ClusterPaths) -> str:
+    """Return the shell lines that make kubectl, helm and kubectl leeway speak to this cluster."""
+    return f'export PATH="{cluster.bin}:$PATH"\nexport KUBECONFIG="{cluster.kubeconfig}"'
+
+
+def context_from_environment() -> paths.ClusterPaths:
+    """Return the cluster that CLUSTER names, or the one called leeway."""
+    return paths.ClusterPaths(os.environ.get("CLUSTER") or "leeway")

@@ -1,0 +1,13 @@
+#!/bin/sh
+# The end-to-end story on the built-in cluster. A cluster that was up before stays up; one made here is taken down.
+set -eu
+cd "$(dirname "$0")/.."
+was_up=0
+make status >/dev/null 2>&1 && was_up=1
+make up
+status=0
+"$LEEWAY_UV" run --frozen pytest tests/e2e || status=$?
+if [ "$status" = 0 ]; then
+    if [ "$was_up" = 1 ]; then make up; else make down; fi
+fi
+exit "$status"

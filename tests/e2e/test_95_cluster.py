@@ -1,0 +1,35 @@
+"""The cluster itself: a second one beside the first, made and taken down twice, leaves nothing behind."""
+
+from story import Story
+
+from cluster import images, lifecycle, paths, programs, versions
+from cluster.addons.kube import Kube
+from cluster.fetch import debian, tools
+from cluster.progress import Step
+
+_POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: probe, namespace: default}
+spec:
+  containers: [{name: probe, image: "docker.io/leeway/pause:1"}]
+"""
+
+
+def test_a_second_cluster_comes_and_goes_twice_beside_the_first_and_leaves_nothing(story: Story) -> None:
+    second = paths.ClusterPaths("second")
+    kubernetes = programs.kubernetes(versions.kubernetes())
+    unpacked = debian.unpack(lifecycle.DEBIAN_PACKAGES)
+    node = lifecycle.Programs(kubernetes / "kubernetes", unpacked, tools.fetch())
+    for _ in range(2):
+        lifecycle.start(second, lifecycle.free_addresses(), node, Step("second", lambda _: None))
+        kube = Kube(second.kubeconfig)
+        lifecycle.import_image(second, unpacked, images.pause(kubernetes / "pause"))
+        kube.apply(_POD)
+        kube.kubectl("wait", "pod/probe", "--for=condition=Ready", "--timeout=60s")
+        assert lifecycle.addresses_of(second) != lifecycle.addresses_of(story.cluster)
+
+        lifecycle.destroy(second)
+
+        assert lifecycle.leftovers(second) == []
+        assert lifecycle.is_up(story.cluster)
