@@ -1,0 +1,303 @@
+"""What the operator knows: the wish (`Rollout`), the world (`Seen`) and what it remembers (`Status`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal, get_args
+
+from leeway_operators.core.duration import parse_duration
+
+Slot = Literal["a", "b"]
+SLOTS: tuple[Slot, ...] = get_args(Slot)
+
+Phase = Literal["Pending", "Deploying", "Promoting", "Stable", "Paused", "Failed"]
+PHASES: tuple[Phase, ...] = get_args(Phase)
+
+Outcome = Literal["Promoted", "Undone", "Withdrawn", "Superseded"]
+"""How an attempt ended: it took the traffic, took it back, the spec went back to stable, or a newer release came."""
+
+
+def other(slot: Slot) -> Slot:
+    """The slot beside this one."""
+    return "b" if slot == "a" else "a"
+
+
+# ------------------------------------------------------------------------------------------------ the wish
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """What a slot is told to run; two releases with one revision are the same release."""
+
+    version: str
+    revision: str
+    storage_uri: str
+    digest: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollout:
+    """A ModelRollout as its owner wrote it (`spec` is the API server's defaulted document)."""
+
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    release: Release
+    spec: Mapping[str, Any]
+
+    @property
+    def min_replicas(self) -> int:
+        """Replicas that the stable slot keeps at least."""
+        return int(self.spec["scaling"]["minReplicas"])
+
+    @property
+    def rollback_window(self) -> timedelta:
+        """How long the previous version stays warm."""
+        return parse_duration(self.spec["strategy"]["rollbackWindow"])
+
+    @property
+    def paused(self) -> bool:
+        """True while nothing may move."""
+        return bool(self.spec["paused"])
+
+
+# ----------------------------------------------------------------------------------------------- the world
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    """What a server says about itself; `error` is its own refusal, or why it could not be asked."""
+
+    version: str | None = None
+    digest: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenPod:
+    """One pod of a slot that is not being deleted."""
+
+    name: str
+    ip: str | None
+    revision: str | None
+    ready: bool
+    trouble: str | None = None
+    """The kubelet's reason why a container cannot run (`ImagePullBackOff: …`)."""
+    word: Word | None = None
+    """None: not asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenDeployment:
+    """The predictor's Deployment. `complete`: every replica is of the current template, and available."""
+
+    revision: str | None
+    complete: bool
+    desired: int
+    available: int
+    stuck: str | None = None
+    """The Deployment's own message once its progress deadline is exceeded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenSlot:
+    """One slot as the cluster has it; without an InferenceService everything is absent."""
+
+    exists: bool = False
+    release: Release | None = None
+    """What the InferenceService was told to run, read back from it."""
+    stopped: bool = False
+    kserve_ready: bool = False
+    kserve_message: str = ""
+    deployment: SeenDeployment | None = None
+    has_service: bool = False
+    endpoints: frozenset[str] = frozenset()
+    """IPs that the Service sends traffic to."""
+    pods: tuple[SeenPod, ...] = ()
+
+    def runs(self, revision: str) -> bool:
+        """True if this slot was told to run the revision, and is not stopped."""
+        return self.release is not None and self.release.revision == revision and not self.stopped
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Percent of the traffic per slot."""
+
+    a: int = 0
+    b: int = 0
+
+    def of(self, slot: Slot) -> int:
+        """The slot's share."""
+        return self.a if slot == "a" else self.b
+
+    @classmethod
+    def all_on(cls, slot: Slot) -> "Weights":
+        """Everything on one slot."""
+        return cls(a=100) if slot == "a" else cls(b=100)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenRoute:
+    """The live HTTPRoute: its object and what the gateway says about it."""
+
+    body: Mapping[str, Any]
+    weights: Weights
+    accepted: bool | None
+    """None: no gateway has spoken yet."""
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenHpa:
+    """A slot's HorizontalPodAutoscaler, of which only `minReplicas` is ours."""
+
+    min_replicas: int | None
+    max_replicas: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """One look at the cluster."""
+
+    slots: Mapping[Slot, SeenSlot]
+    route: SeenRoute | None = None
+    hpas: Mapping[Slot, SeenHpa] = field(default_factory=dict)
+    copies: frozenset[str] = frozenset()
+    """Names of the ServingRuntimes that we copied for slots."""
+    runtime: Mapping[str, Any] | None = None
+    """The ServingRuntime that spec.runtime names; None if there is none."""
+    foreign: tuple[str, ...] = ()
+    """Objects that have a name we need and belong to somebody else."""
+
+
+# ---------------------------------------------------------------------------------------------- the memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """A release in a slot. `since`: when it got this role; with the revision it names one attempt."""
+
+    slot: Slot
+    release: Release
+    since: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One finished attempt."""
+
+    version: str
+    revision: str
+    slot: Slot
+    outcome: Outcome
+    reason: str
+    time: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """A Kubernetes condition; `time` is its lastTransitionTime."""
+
+    type: str
+    status: bool
+    reason: str
+    message: str
+    generation: int
+    time: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """Everything the operator remembers. `weights` is the intent: it is written before the route is."""
+
+    phase: Phase = "Pending"
+    generation: int = 0
+    stable: Arm | None = None
+    candidate: Arm | None = None
+    previous: Arm | None = None
+    """The version before, still warm."""
+    weights: Weights = Weights()
+    history: tuple[Record, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+
+    def recorded(self, record: Record) -> "Status":
+        """With one more finished attempt, newest first, ten at most."""
+        return replace(self, history=(record, *self.history)[:10])
+
+
+# ---------------------------------------------------------------------------------------------- the actions
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetStatus:
+    """Write the status subresource."""
+
+    status: Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyRuntime:
+    """Create the slot's own ServingRuntime, unless it is there."""
+
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplySlot:
+    """Apply a slot's InferenceService."""
+
+    slot: Slot
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopSlot:
+    """Let KServe remove what a slot runs."""
+
+    slot: Slot
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplyRoute:
+    """Apply the HTTPRoute."""
+
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetMinReplicas:
+    """Apply `minReplicas`, and nothing else, to a slot's HorizontalPodAutoscaler."""
+
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteRuntime:
+    """Delete a copied ServingRuntime that no slot names any more."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emit:
+    """Record a Kubernetes Event. The same `key` is one Event, however often it is emitted."""
+
+    key: str
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+Action = SetStatus | CopyRuntime | ApplySlot | StopSlot | ApplyRoute | SetMinReplicas | DeleteRuntime | Emit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to do now, in this order, and when to look again without being told (None: no need)."""
+
+    actions: tuple[Action, ...]
+    status: Status
+    again_in: timedelta | None = None

@@ -1,0 +1,215 @@
+"""The Kubernetes objects that the operator makes, as plain dictionaries.
+
+Defaults that the API server would add are written out, so that comparing a live object with a wished one is a
+comparison of what both hold.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from leeway_operators.core.model import Arm, Rollout, Slot, Weights
+
+GROUP = "leeway.dev"
+API_VERSION = f"{GROUP}/v1alpha1"
+KIND = "ModelRollout"
+LABEL_MODEL = f"{GROUP}/model"
+LABEL_SLOT = f"{GROUP}/slot"
+LABEL_VERSION = f"{GROUP}/version"
+LABEL_REVISION = f"{GROUP}/revision"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+OPERATOR = "leeway-operator"
+STOP = "serving.kserve.io/stop"
+
+# The routed paths, exactly: no /v2/repository (unload asks nobody), no /bundle (for operator and detector only).
+ROUTED_PATHS = (
+    ("PathPrefix", "/v1/models"),
+    ("Exact", "/v2"),
+    ("PathPrefix", "/v2/health"),
+    ("PathPrefix", "/v2/models"),
+    ("Exact", "/api/v1/predict"),
+    ("Exact", "/api/v1/health"),
+    ("Exact", "/openapi.json"),
+)
+# The agent drains its queue of events for 30 s; the runtime's preStop outlives that, and the pod outlives both.
+GRACE_SECONDS = 75
+
+
+def slot_name(model: str, slot: Slot) -> str:
+    """Name of a slot's InferenceService."""
+    return f"{model}-{slot}"
+
+
+def predictor_name(model: str, slot: Slot) -> str:
+    """Name that KServe gives a slot's Deployment and Service."""
+    return f"{slot_name(model, slot)}-predictor"
+
+
+def hpa_name(model: str, slot: Slot) -> str:
+    """Name of a slot's HorizontalPodAutoscaler: never the Deployment's, or KServe takes it for its own."""
+    return f"{slot_name(model, slot)}-scale"
+
+
+def runtime_copy_name(model: str, slot: Slot, revision: str) -> str:
+    """Name of the ServingRuntime that only this slot uses, at this revision."""
+    return f"{slot_name(model, slot)}-{revision}"
+
+
+def _owned(rollout: Rollout, name: str, labels: Mapping[str, str]) -> dict[str, Any]:
+    # The owner makes Kubernetes' garbage collector our uninstaller: no finalizer that outlives the operator.
+    owner = {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "name": rollout.name,
+        "uid": rollout.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+    metadata = {"name": name, "namespace": rollout.namespace, "ownerReferences": [owner]}
+    return metadata | {"labels": {MANAGED_BY: OPERATOR} | dict(labels)}
+
+
+def _slot_labels(rollout: Rollout, arm: Arm) -> dict[str, str]:
+    return {
+        LABEL_MODEL: rollout.name,
+        LABEL_SLOT: arm.slot,
+        LABEL_VERSION: arm.release.version,
+        LABEL_REVISION: arm.release.revision,
+    }
+
+
+def runtime_copy(rollout: Rollout, arm: Arm, source: Mapping[str, Any]) -> dict[str, Any]:
+    """A ServingRuntime for one slot at one revision, so that no change of the source reaches a running slot.
+
+    `autoSelect` is off in the copy: KServe refuses two selectable runtimes of one format and priority.
+    """
+    spec = dict(source["spec"])
+    spec["supportedModelFormats"] = [
+        {key: value for key, value in fmt.items() if key != "priority"} | {"autoSelect": False}
+        for fmt in spec.get("supportedModelFormats", [])
+    ]
+    return {
+        "apiVersion": "serving.kserve.io/v1alpha1",
+        "kind": "ServingRuntime",
+        "metadata": _owned(
+            rollout,
+            runtime_copy_name(rollout.name, arm.slot, arm.release.revision),
+            _slot_labels(rollout, arm),
+        ),
+        "spec": spec,
+    }
+
+
+def inference_service(rollout: Rollout, arm: Arm, sink_url: str | None) -> dict[str, Any]:
+    """The InferenceService of a slot that runs `rollout.spec`.
+
+    KServe copies its labels to the Deployment, the Service and the pods. It is left without
+    `disable-auto-update`: with it, KServe 0.20 skips a Ready InferenceService altogether, a changed spec and `stop`
+    included. What that annotation is for, the slot's own copy of the runtime gives.
+
+    Args:
+        rollout: the wish.
+        arm: the slot and the release it gets; the release is the one of `rollout.spec`.
+        sink_url: where KServe's logger sends events; None sends none.
+    """
+    model = rollout.spec["model"]
+    release = arm.release
+    env = [dict(entry) for entry in model.get("env", [])]
+    env.append({"name": "LEEWAY_MODEL_VERSION", "value": release.version})
+    if release.digest is not None:
+        env.append({"name": "LEEWAY_BUNDLE_DIGEST", "value": release.digest})
+    predictor: dict[str, Any] = {
+        "automountServiceAccountToken": False,
+        # No runAsUser: the modelcar sidecar's uid must be able to differ, and KServe sets it for both.
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": {LABEL_MODEL: rollout.name, LABEL_SLOT: arm.slot}},
+            }
+        ],
+        "model": {
+            "modelFormat": {"name": "onnx"},
+            "protocolVersion": "v2",
+            "runtime": runtime_copy_name(rollout.name, arm.slot, release.revision),
+            "storageUri": release.storage_uri,
+            "env": env,
+            "resources": model.get("resources", {}),
+        },
+    }
+    if rollout.spec["capture"]["mode"] == "kserve" and sink_url is not None:
+        # Header names in Go's canonical form: the logger looks them up as they are written.
+        predictor["logger"] = {"mode": "all", "url": sink_url, "metadataHeaders": ["X-Request-Id"]}
+    labels = _slot_labels(rollout, arm) | {
+        "networking.kserve.io/visibility": "cluster-local",
+        "modelname": rollout.name,
+        "endpoint": release.version,
+    }
+    metadata = _owned(rollout, slot_name(rollout.name, arm.slot), labels)
+    metadata["annotations"] = {
+        "serving.kserve.io/deploymentMode": "Standard",
+        "serving.kserve.io/autoscalerClass": "external",
+        STOP: "false",
+    }
+    return {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": metadata,
+        "spec": {"predictor": predictor},
+    }
+
+
+def http_route(rollout: Rollout, weights: Weights, backends: Sequence[Slot]) -> dict[str, Any]:
+    """The HTTPRoute of a model: its hostnames, the allowed paths, and `backends` with their weights."""
+    endpoint = rollout.spec["endpoint"]
+    gateway = endpoint["gateway"]
+    parent = {
+        "group": "gateway.networking.k8s.io",
+        "kind": "Gateway",
+        "name": gateway["name"],
+        "namespace": gateway.get("namespace", rollout.namespace),
+    }
+    rule = {
+        "matches": [{"path": {"type": kind, "value": path}} for kind, path in ROUTED_PATHS],
+        "timeouts": {"request": endpoint["timeout"]},
+        "backendRefs": [
+            {
+                "group": "",
+                "kind": "Service",
+                "name": predictor_name(rollout.name, slot),
+                "port": 80,
+                "weight": weights.of(slot),
+            }
+            for slot in backends
+        ],
+    }
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": _owned(rollout, rollout.name, {LABEL_MODEL: rollout.name}),
+        "spec": {"parentRefs": [parent], "hostnames": list(endpoint.get("hostnames", [])), "rules": [rule]},
+    }
+
+
+def min_replicas(rollout: Rollout, slot: Slot, replicas: int) -> dict[str, Any]:
+    """The one field of a slot's HorizontalPodAutoscaler that is ours."""
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": hpa_name(rollout.name, slot), "namespace": rollout.namespace},
+        "spec": {"minReplicas": replicas},
+    }
+
+
+def covers(live: Any, wished: Any) -> bool:
+    """True if applying `wished` would change nothing: all it says already holds in `live`."""
+    if isinstance(wished, Mapping):
+        return isinstance(live, Mapping) and all(covers(live.get(key), value) for key, value in wished.items())
+    if isinstance(wished, list):
+        # An empty list that was applied may come back as an absent one.
+        return (live is None and not wished) or (
+            isinstance(live, list) and len(live) == len(wished) and all(map(covers, live, wished))
+        )
+    return bool(live == wished)

@@ -1,0 +1,96 @@
+"""May a slot take traffic? Only if everything that can be asked says that it serves what it was told to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from leeway_operators.core.model import Arm, SeenPod, SeenSlot
+
+# A server that is still loading refuses, too. What it says after this long is taken for its last word.
+PATIENCE = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """The answer: `Verified`, `Waiting` (look again) or `Failed` (it will not get better by itself)."""
+
+    state: Literal["Verified", "Waiting", "Failed"]
+    reason: str
+    message: str
+
+    @property
+    def ok(self) -> bool:
+        """True if the slot may take traffic."""
+        return self.state == "Verified"
+
+
+def _waiting(reason: str, message: str) -> Check:
+    return Check(state="Waiting", reason=reason, message=message)
+
+
+def _failed(reason: str, message: str) -> Check:
+    return Check(state="Failed", reason=reason, message=message)
+
+
+def verify(arm: Arm, seen: SeenSlot, replicas: int, now: datetime) -> Check:
+    """Compare a slot with what it was told to run.
+
+    Args:
+        arm: the release and the slot.
+        seen: the slot, with the word of each of its pods.
+        replicas: pods it needs before it may take traffic.
+        now: for how long it has been trying.
+    """
+    revision = arm.release.revision
+    if not seen.runs(revision):
+        return _waiting("SlotNotDeployed", f"slot {arm.slot} does not run revision {revision} yet")
+    ours = tuple(pod for pod in seen.pods if pod.revision == revision)
+    for pod in ours:
+        if (fault := _fault(arm, pod, now)) is not None:
+            return fault
+    if seen.deployment is not None and seen.deployment.revision == revision and seen.deployment.stuck is not None:
+        return _failed("ProgressDeadlineExceeded", seen.deployment.stuck)
+    if (obstacle := next(_obstacles(seen, revision, ours, replicas), None)) is not None:
+        return obstacle
+    return Check(state="Verified", reason="Verified", message=f"{len(ours)} pods serve version {arm.release.version}")
+
+
+def _fault(arm: Arm, pod: SeenPod, now: datetime) -> Check | None:
+    if pod.trouble is not None:
+        return _failed(pod.trouble.split(":")[0], f"pod {pod.name}: {pod.trouble}")
+    word = pod.word
+    if word is None:
+        return None
+    if word.error is not None:
+        impatient = now - arm.since > PATIENCE
+        return _failed("ModelRefused", f"pod {pod.name}: {word.error}") if impatient and not pod.ready else None
+    if word.version != arm.release.version:
+        told = f"pod {pod.name} serves version {word.version}, {arm.release.version} was released"
+        return _failed("VersionMismatch", told)
+    if arm.release.digest is not None and word.digest != arm.release.digest:
+        told = f"pod {pod.name} serves bundle {word.digest}, {arm.release.digest} was released"
+        return _failed("DigestMismatch", told)
+    return None
+
+
+def _obstacles(seen: SeenSlot, revision: str, ours: tuple[SeenPod, ...], replicas: int) -> Iterator[Check]:
+    """What is still missing, the most telling first."""
+    deployment = seen.deployment
+    if deployment is None or deployment.revision != revision:
+        yield _waiting("DeploymentPending", f"KServe has not deployed revision {revision} yet: {seen.kserve_message}")
+        return
+    for pod in ours:
+        if pod.word is not None and pod.word.error is not None:
+            yield _waiting("ServerNotReady", f"pod {pod.name}: {pod.word.error}")
+    if not deployment.complete or deployment.available < max(replicas, 1):
+        counts = f"{deployment.available} of {max(deployment.desired, replicas)} pods are available"
+        yield _waiting("PodsPending", counts)
+    if len(ours) != len(seen.pods) or len(ours) != deployment.desired:
+        yield _waiting("PodsPending", f"{len(ours)} of {deployment.desired} pods are of revision {revision}")
+    if not all(pod.ready and pod.word is not None for pod in ours):
+        yield _waiting("PodsPending", "not every pod is ready and has said what it serves")
+    if not seen.kserve_ready:
+        yield _waiting("KServeNotReady", f"the InferenceService is not Ready: {seen.kserve_message}")
+    if not {pod.ip for pod in ours} <= seen.endpoints:
+        yield _waiting("EndpointsPending", "the Service does not reach every pod yet")

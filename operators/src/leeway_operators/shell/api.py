@@ -1,0 +1,47 @@
+"""What the operator asks of a Kubernetes API server: six verbs on plain dictionaries."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind, as its path names it."""
+
+    group: str
+    version: str
+    plural: str
+
+
+ROLLOUTS = Resource("leeway.dev", "v1alpha1", "modelrollouts")
+INFERENCE_SERVICES = Resource("serving.kserve.io", "v1beta1", "inferenceservices")
+RUNTIMES = Resource("serving.kserve.io", "v1alpha1", "servingruntimes")
+ROUTES = Resource("gateway.networking.k8s.io", "v1", "httproutes")
+DEPLOYMENTS = Resource("apps", "v1", "deployments")
+HPAS = Resource("autoscaling", "v2", "horizontalpodautoscalers")
+ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices")
+EVENTS = Resource("events.k8s.io", "v1", "events")
+PODS = Resource("", "v1", "pods")
+
+
+class Api(Protocol):
+    """The API server. Every read is current (no cache); every error but "not found" and "exists" is raised."""
+
+    def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
+        """The object, or None."""
+
+    def list(self, resource: Resource, namespace: str | None, selector: str = "") -> list[dict[str, Any]]:
+        """Objects by label selector, in one namespace or in all."""
+
+    def apply(self, resource: Resource, body: Mapping[str, Any], *, status: bool = False) -> None:
+        """Server-side apply as `leeway-operator`; the object or, if `status`, its status subresource."""
+
+    def create(self, resource: Resource, body: Mapping[str, Any]) -> None:
+        """Create; an object that exists is left as it is."""
+
+    def annotate(self, resource: Resource, namespace: str, name: str, annotations: Mapping[str, str]) -> None:
+        """Merge annotations into an object."""
+
+    def delete(self, resource: Resource, namespace: str, name: str) -> None:
+        """Delete; an object that is gone is no error."""

@@ -1,0 +1,135 @@
+"""Turns changes of the cluster into reconciliations: watchers fill a queue, one worker empties it."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from typing import Any, Protocol
+
+from leeway_operators.core import objects
+from leeway_operators.shell import api
+from leeway_operators.shell.metrics import Metrics
+from leeway_operators.shell.queue import Key, Queue
+from leeway_operators.shell.reconcile import Reconciled
+
+log = logging.getLogger(__name__)
+
+# After this long a watch ends and everything is listed, and so looked at, anew: a missed change heals.
+RESYNC_SECONDS = 60
+_RETRY_SECONDS = 5.0
+_BEAT = timedelta(seconds=10)
+# What we watch, with the selector and where the key is: a rollout's own name, or our label.
+WATCHED = (
+    (api.ROLLOUTS, ""),
+    (api.INFERENCE_SERVICES, objects.LABEL_MODEL),
+    (api.DEPLOYMENTS, objects.LABEL_MODEL),
+    (api.ROUTES, objects.LABEL_MODEL),
+)
+
+
+class Watching(Protocol):
+    """Where changes come from."""
+
+    def watch(
+        self, resource: api.Resource, namespace: str | None, selector: str, seconds: int
+    ) -> Iterator[dict[str, Any] | None]:
+        """Every object there is, then None, then every object that changes, for some seconds."""
+
+
+class Controller:
+    """Runs until `stop`."""
+
+    def __init__(
+        self,
+        cluster: Watching,
+        namespace: str | None,
+        *,
+        reconcile: Callable[[str, str], Reconciled | None],
+        queue: Queue,
+        metrics: Metrics,
+        monotonic: Callable[[], float],
+    ) -> None:
+        """`namespace` None is all of them."""
+        self._cluster = cluster
+        self._namespace = namespace
+        self._reconcile = reconcile
+        self._queue = queue
+        self._metrics = metrics
+        self._monotonic = monotonic
+        self._stopping = threading.Event()
+        self._listed: set[api.Resource] = set()
+        self._beat = monotonic()
+
+    @property
+    def ready(self) -> bool:
+        """True once every watched kind has been listed."""
+        return len(self._listed) == len(WATCHED)
+
+    @property
+    def alive(self) -> bool:
+        """False if the worker has been in one reconciliation for five minutes, or has died."""
+        return self._monotonic() - self._beat < timedelta(minutes=5).total_seconds()
+
+    def start_watching(self) -> None:
+        """Start one thread per watched kind."""
+        for resource, selector in WATCHED:
+            threading.Thread(
+                target=self._watch, args=(resource, selector), name=f"watch-{resource.plural}", daemon=True
+            ).start()
+
+    def stop(self) -> None:
+        """Let the worker return after the action it is at."""
+        self._stopping.set()
+        self._queue.close()
+
+    def work(self) -> None:
+        """Reconcile what is due until `stop`."""
+        while not self._stopping.is_set():
+            self._beat = self._monotonic()
+            key = self._queue.pop(_BEAT)
+            if key is not None:
+                self.work_on(key)
+
+    def work_on(self, key: Key) -> None:
+        """One reconciliation; an error is logged, counted and tried again later."""
+        try:
+            with self._metrics.duration.time():
+                result = self._reconcile(*key)
+        except Exception:
+            # Whatever it was (API server away, conflict, an object we cannot read): level-triggered means trying again.
+            self._metrics.failed(key)
+            delay = self._queue.failed(key)
+            log.exception("reconcile %s/%s failed, again in %s s", *key, delay.total_seconds())
+            return
+        self._queue.succeeded(key)
+        self._metrics.reconciled(key, result)
+        if result is None:
+            return
+        for action in result.actions:
+            log.info("%s/%s: %s", *key, type(action).__name__)
+        if result.again_in is not None:
+            self._queue.add(key, result.again_in)
+
+    def _watch(self, resource: api.Resource, selector: str) -> None:
+        while not self._stopping.is_set():
+            try:
+                for item in self._cluster.watch(resource, self._namespace, selector, RESYNC_SECONDS):
+                    if item is None:
+                        self._listed.add(resource)
+                    elif (key := key_of(resource, item)) is not None:
+                        self._queue.add(key)
+            except Exception as error:  # noqa: BLE001
+                # A watch ends in many ways (410 Gone, a lost connection, a CRD not there yet); all begin again.
+                log.warning("watching %s ended: %s", resource.plural, error)
+                self._stopping.wait(_RETRY_SECONDS)
+
+
+def key_of(resource: api.Resource, item: Mapping[str, Any]) -> Key | None:
+    """Whose rollout an object belongs to."""
+    metadata = item.get("metadata", {})
+    if "namespace" not in metadata:
+        return None  # a watch's own Status object
+    if resource == api.ROLLOUTS:
+        return metadata["namespace"], metadata["name"]
+    model = metadata.get("labels", {}).get(objects.LABEL_MODEL)
+    return (metadata["namespace"], model) if model else None

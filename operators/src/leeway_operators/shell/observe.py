@@ -1,0 +1,199 @@
+"""One look at everything that belongs to a ModelRollout."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leeway_operators.core import objects
+from leeway_operators.core.model import (
+    SLOTS,
+    Release,
+    Rollout,
+    Seen,
+    SeenDeployment,
+    SeenHpa,
+    SeenPod,
+    SeenRoute,
+    SeenSlot,
+    Slot,
+    Weights,
+    Word,
+)
+from leeway_operators.shell import api
+from leeway_operators.shell.probe import Probe
+
+# Reasons of a waiting container that no waiting cures.
+_TROUBLE = frozenset(
+    {
+        "CrashLoopBackOff",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "ErrImageNeverPull",
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "RunContainerError",
+    }
+)
+SERVICE_NAME = "kubernetes.io/service-name"
+
+
+def observe(cluster: api.Api, probe: Probe, rollout: Rollout, ask: Slot | None) -> Seen:
+    """Read the rollout's objects.
+
+    Args:
+        cluster: the API server.
+        probe: asks a pod for its word.
+        rollout: whose objects.
+        ask: the slot whose pods are asked; None asks nobody.
+    """
+    name, namespace = rollout.name, rollout.namespace
+    mine = f"{objects.LABEL_MODEL}={name}"
+    made = f"{mine},{objects.MANAGED_BY}={objects.OPERATOR}"
+    services = {slot: cluster.get(api.INFERENCE_SERVICES, namespace, objects.slot_name(name, slot)) for slot in SLOTS}
+    route = cluster.get(api.ROUTES, namespace, name)
+    pods = cluster.list(api.PODS, namespace, mine)
+    predictors = ",".join(objects.predictor_name(name, slot) for slot in SLOTS)
+    slices = cluster.list(api.ENDPOINT_SLICES, namespace, f"{SERVICE_NAME} in ({predictors})")
+    hpas = {slot: cluster.get(api.HPAS, namespace, objects.hpa_name(name, slot)) for slot in SLOTS}
+    slots = {
+        slot: _slot(
+            services[slot],
+            cluster.get(api.DEPLOYMENTS, namespace, objects.predictor_name(name, slot)),
+            [item for item in slices if _label(item, SERVICE_NAME) == objects.predictor_name(name, slot)],
+            tuple(
+                _pod(pod, probe, name, ask=slot == ask)
+                for pod in pods
+                if _label(pod, objects.LABEL_SLOT) == slot and _counts(pod)
+            ),
+        )
+        for slot in SLOTS
+    }
+    needed = [item for item in (*services.values(), route) if item is not None]
+    return Seen(
+        slots=slots,
+        route=_route(route, rollout) if route is not None else None,
+        hpas={
+            slot: SeenHpa(min_replicas=hpa["spec"].get("minReplicas"), max_replicas=hpa["spec"]["maxReplicas"])
+            for slot, hpa in hpas.items()
+            if hpa is not None
+        },
+        copies=frozenset(item["metadata"]["name"] for item in cluster.list(api.RUNTIMES, namespace, made)),
+        runtime=cluster.get(api.RUNTIMES, namespace, rollout.spec["runtime"]),
+        foreign=tuple(
+            f"{item['kind']} {item['metadata']['name']}" for item in needed if _label(item, objects.LABEL_MODEL) != name
+        ),
+    )
+
+
+def _label(item: Mapping[str, Any], key: str) -> str | None:
+    value = item["metadata"].get("labels", {}).get(key)
+    return value if isinstance(value, str) else None
+
+
+def _condition(item: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    found = (entry for entry in item.get("status", {}).get("conditions", []) if entry["type"] == kind)
+    return next(found, {})
+
+
+def _slot(
+    service: Mapping[str, Any] | None,
+    deployment: Mapping[str, Any] | None,
+    slices: list[dict[str, Any]],
+    pods: tuple[SeenPod, ...],
+) -> SeenSlot:
+    if service is None:
+        return SeenSlot()
+    ready = _condition(service, "Ready")
+    return SeenSlot(
+        exists=True,
+        release=_release(service),
+        stopped=service["metadata"].get("annotations", {}).get(objects.STOP, "false").lower() == "true",
+        kserve_ready=ready.get("status") == "True",
+        kserve_message=ready.get("message", "") or ready.get("reason", "") or "no condition Ready yet",
+        deployment=_deployment(deployment) if deployment is not None else None,
+        has_service=bool(slices),
+        endpoints=frozenset(
+            address
+            for item in slices
+            for endpoint in item.get("endpoints") or []
+            if endpoint.get("conditions", {}).get("ready") is True
+            for address in endpoint["addresses"]
+        ),
+        pods=pods,
+    )
+
+
+def _release(service: Mapping[str, Any]) -> Release | None:
+    version, revision = (_label(service, key) for key in (objects.LABEL_VERSION, objects.LABEL_REVISION))
+    model = service["spec"]["predictor"].get("model", {})
+    if version is None or revision is None or "storageUri" not in model:
+        return None
+    env = {entry["name"]: entry.get("value") for entry in model.get("env", [])}
+    digest = env.get("LEEWAY_BUNDLE_DIGEST")
+    return Release(version=version, revision=revision, storage_uri=model["storageUri"], digest=digest)
+
+
+def _deployment(body: Mapping[str, Any]) -> SeenDeployment:
+    status, desired = body.get("status", {}), body["spec"].get("replicas", 1)
+    counts = {status.get(key, 0) for key in ("replicas", "updatedReplicas", "availableReplicas", "readyReplicas")}
+    progressing = _condition(body, "Progressing")
+    stuck = progressing.get("status") == "False" and progressing.get("reason") == "ProgressDeadlineExceeded"
+    labels = body["spec"]["template"]["metadata"].get("labels", {})
+    return SeenDeployment(
+        revision=labels.get(objects.LABEL_REVISION),
+        complete=status.get("observedGeneration") == body["metadata"]["generation"] and counts == {desired},
+        desired=desired,
+        available=status.get("availableReplicas", 0),
+        stuck=progressing.get("message", "the progress deadline is exceeded") if stuck else None,
+    )
+
+
+def _pod(body: Mapping[str, Any], probe: Probe, model: str, *, ask: bool) -> SeenPod:
+    status = body.get("status", {})
+    ip = status.get("podIP")
+    word: Word | None = probe(ip, model) if ask and ip else None
+    return SeenPod(
+        name=body["metadata"]["name"],
+        ip=ip,
+        revision=_label(body, objects.LABEL_REVISION),
+        ready=_condition(body, "Ready").get("status") == "True",
+        trouble=_trouble(status),
+        word=word,
+    )
+
+
+def _counts(body: Mapping[str, Any]) -> bool:
+    """Whether the Deployment counts this pod: it is neither leaving nor left over from an eviction."""
+    ended = body.get("status", {}).get("phase") in {"Failed", "Succeeded"}
+    return "deletionTimestamp" not in body["metadata"] and not ended
+
+
+def _trouble(status: Mapping[str, Any]) -> str | None:
+    for container in (*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])):
+        waiting = container.get("state", {}).get("waiting") or {}
+        if waiting.get("reason") in _TROUBLE:
+            last = (container.get("lastState", {}).get("terminated") or {}).get("message", "").strip()
+            told = " ".join(text for text in (waiting.get("message", ""), last) if text)
+            return f"{waiting['reason']}: container {container['name']}: {told}"
+    return None
+
+
+def _route(body: Mapping[str, Any], rollout: Rollout) -> SeenRoute:
+    shares = {
+        reference["name"]: reference.get("weight", 1)
+        for rule in body["spec"].get("rules", [])
+        for reference in rule.get("backendRefs", [])
+    }
+    accepted = [
+        condition
+        for parent in body.get("status", {}).get("parents", [])
+        if parent["parentRef"]["name"] == rollout.spec["endpoint"]["gateway"]["name"]
+        for condition in parent.get("conditions", [])
+        if condition["type"] == "Accepted"
+    ]
+    return SeenRoute(
+        body=body,
+        weights=Weights(**{slot: shares.get(objects.predictor_name(rollout.name, slot), 0) for slot in SLOTS}),
+        accepted=all(condition["status"] == "True" for condition in accepted) if accepted else None,
+        message="; ".join(f"{c['reason']}: {c.get('message', '')}" for c in accepted if c["status"] != "True"),
+    )

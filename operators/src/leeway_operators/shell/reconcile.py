@@ -1,0 +1,141 @@
+"""One reconciliation: look, plan, act. It holds no state: every look starts from the API server."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+
+from leeway_operators.core import documents, objects
+from leeway_operators.core.model import (
+    Action,
+    ApplyRoute,
+    ApplySlot,
+    CopyRuntime,
+    DeleteRuntime,
+    Emit,
+    Rollout,
+    Seen,
+    SetMinReplicas,
+    SetStatus,
+    Status,
+    StopSlot,
+    other,
+)
+from leeway_operators.core.plan import plan
+from leeway_operators.shell import api
+from leeway_operators.shell.observe import observe
+from leeway_operators.shell.probe import Probe
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What came of it; None for a rollout that is gone."""
+
+    rollout: Rollout
+    before: Status
+    after: Status
+    actions: tuple[Action, ...]
+    again_in: timedelta | None
+
+
+class Reconciler:
+    """Brings one ModelRollout nearer to its spec."""
+
+    def __init__(
+        self, cluster: api.Api, probe: Probe, clock: Callable[[], datetime], sink_url: str | None, instance: str
+    ) -> None:
+        """Take everything that touches the world as an argument.
+
+        Args:
+            cluster: the API server.
+            probe: asks a pod for its word.
+            clock: the time now, with its zone.
+            sink_url: where KServe's logger sends its events.
+            instance: who reports Events, usually the pod's name.
+        """
+        self._cluster = cluster
+        self._probe = probe
+        self._clock = clock
+        self._sink_url = sink_url
+        self._instance = instance
+
+    def reconcile(self, namespace: str, name: str) -> Reconciled | None:
+        """Look, plan and act once.
+
+        Raises:
+            Exception: whatever the API server answered; the caller tries again later, and nothing is half-known.
+        """
+        body = self._cluster.get(api.ROLLOUTS, namespace, name)
+        if body is None or "deletionTimestamp" in body["metadata"]:
+            return None
+        rollout, before = documents.rollout_of(body), documents.status_of(body)
+        # Kubernetes keeps whole seconds; finer ones would differ from what is read back.
+        now = self._clock().replace(microsecond=0)
+        planned = plan(rollout, before, self._look(rollout, before), now, self._sink_url)
+        for action in planned.actions:
+            self._act(rollout, action, now)
+        return Reconciled(rollout, before, planned.status, planned.actions, planned.again_in)
+
+    def _look(self, rollout: Rollout, status: Status) -> Seen:
+        # Only a slot that may be about to take traffic is asked for its word.
+        stable = status.stable
+        ask = other(stable.slot) if stable is not None else (status.candidate.slot if status.candidate else None)
+        if stable is not None and stable.release.revision == rollout.release.revision:
+            ask = None
+        return observe(self._cluster, self._probe, rollout, ask)
+
+    def _act(self, rollout: Rollout, action: Action, now: datetime) -> None:
+        cluster, namespace = self._cluster, rollout.namespace
+        match action:
+            case SetStatus():
+                cluster.apply(api.ROLLOUTS, _status_body(rollout, action.status), status=True)
+            case CopyRuntime():
+                cluster.create(api.RUNTIMES, action.body)
+            case ApplySlot():
+                cluster.apply(api.INFERENCE_SERVICES, action.body)
+            case StopSlot():
+                cluster.annotate(api.INFERENCE_SERVICES, namespace, action.name, {objects.STOP: "true"})
+            case ApplyRoute():
+                cluster.apply(api.ROUTES, action.body)
+            case SetMinReplicas():
+                cluster.apply(api.HPAS, action.body)
+            case DeleteRuntime():
+                cluster.delete(api.RUNTIMES, namespace, action.name)
+            case Emit():
+                cluster.create(api.EVENTS, _event(rollout, action, now, self._instance))
+            case _:
+                assert_never(action)
+
+
+def _status_body(rollout: Rollout, status: Status) -> dict[str, Any]:
+    return {
+        "apiVersion": objects.API_VERSION,
+        "kind": objects.KIND,
+        "metadata": {"name": rollout.name, "namespace": rollout.namespace},
+        "status": documents.status_document(status),
+    }
+
+
+def _event(rollout: Rollout, event: Emit, now: datetime, instance: str) -> dict[str, Any]:
+    # The name is made from the key: after a crash the same Event is the same object, and not a second one.
+    suffix = hashlib.sha256(f"{rollout.uid}/{event.key}".encode()).hexdigest()[:16]
+    return {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": f"{rollout.name}.{suffix}", "namespace": rollout.namespace},
+        "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "reportingController": "leeway.dev/operator",
+        "reportingInstance": instance,
+        "action": "Reconcile",
+        "reason": event.reason,
+        "note": event.message[:1024],
+        "type": event.type,
+        "regarding": {
+            "apiVersion": objects.API_VERSION,
+            "kind": objects.KIND,
+            "name": rollout.name,
+            "namespace": rollout.namespace,
+            "uid": rollout.uid,
+        },
+    }
