@@ -2,7 +2,7 @@
 
 import base64
 import os
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ import yaml
 
 from cluster import demo, images, lifecycle, paths, programs, versions
 from cluster.addons import plan
-from cluster.addons.images import AddonImage
 from cluster.addons.kube import Kube
 from cluster.box.network import Addresses
 from cluster.fetch import debian, tools
@@ -115,9 +114,7 @@ def _steps(cluster: paths.ClusterPaths, parts: Parts, kube: Kube) -> list[Step]:
     for name in OUR_IMAGES:
         steps += _image_steps(cluster, parts, name)
     steps.append(Step("load model", lambda _: _load(cluster, parts, [_model(parts).archive]), ["model", "node"]))
-    for name, group in plan.IMAGE_GROUPS.items():
-        steps += _addon_steps(cluster, parts, name, group)
-    steps += plan.steps(kube, dns=parts.addresses.dns, needs=[f"load {name}" for name in plan.IMAGE_GROUPS])
+    steps += plan.steps(kube, lambda archives: _load(cluster, parts, archives), lambda: parts.addresses, needs=["node"])
     everything = [step.name for step in steps]
     steps.append(Step("leeway", lambda step: _install(cluster, parts, kube, step), everything))
     steps.append(Step("https", lambda step: _wait_for_answer(cluster, parts, step), ["leeway"]))
@@ -132,22 +129,6 @@ def _image_steps(cluster: paths.ClusterPaths, parts: Parts, name: str) -> list[S
         _load(cluster, parts, [parts.built[name].archive])
 
     return [Step(f"image {name}", build), Step(f"load {name}", load, [f"image {name}", "node"])]
-
-
-def _addon_steps(
-    cluster: paths.ClusterPaths, parts: Parts, name: str, group: Callable[[], list[AddonImage]]
-) -> list[Step]:
-    def build(_: Step) -> None:
-        for image in group():
-            image.build()
-
-    def load(_: Step) -> None:
-        _load(cluster, parts, [image.build() for image in group()])
-
-    return [
-        Step(f"programs of {name}", build, ["kubernetes"]),
-        Step(f"load {name}", load, [f"programs of {name}", "node"]),
-    ]
 
 
 def _set(parts: Parts, name: str, value: object) -> None:
@@ -173,7 +154,7 @@ def _start(cluster: paths.ClusterPaths, parts: Parts, step: Step) -> None:
     _load(cluster, parts, [images.pause(parts.kubernetes / "pause")])
 
 
-def _load(cluster: paths.ClusterPaths, parts: Parts, archives: list[Path]) -> None:
+def _load(cluster: paths.ClusterPaths, parts: Parts, archives: Sequence[Path]) -> None:
     for archive in archives:
         lifecycle.import_image(cluster, parts.debian, archive)
 

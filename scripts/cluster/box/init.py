@@ -31,8 +31,8 @@ class Service:
     start_at: float = 0.0
 
 
-def mount(*arguments: str) -> None:
-    """Mount a file system with the arguments of mount(8).
+def mount_one(*arguments: str) -> None:
+    """Mount a file system; the arguments are those of the program of that name.
 
     Raises:
         CalledProcessError: it was refused.
@@ -44,13 +44,13 @@ def lay_file_systems(scratch: Path) -> None:
     """Mount what the box must have of its own: processes, cgroups, /run, /var/lib, /var/log and the sysctls."""
     groups = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     unified = not any(controllers for _, controllers, _ in (line.split(":", 2) for line in groups))
-    mount("-t", "proc", "proc", "/proc")
-    mount("-t", "sysfs", "sysfs", "/sys")
+    mount_one("-t", "proc", "proc", "/proc")
+    mount_one("-t", "sysfs", "sysfs", "/sys")
     if unified:
-        mount("-t", "cgroup2", "cgroup2", "/sys/fs/cgroup")
+        mount_one("-t", "cgroup2", "cgroup2", "/sys/fs/cgroup")
         _delegate(Path("/sys/fs/cgroup"))
     else:
-        mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/sys/fs/cgroup")
+        mount_one("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/sys/fs/cgroup")
         for line in groups:
             _, controllers, _ = line.split(":", 2)
             if not controllers:
@@ -58,14 +58,14 @@ def lay_file_systems(scratch: Path) -> None:
             hierarchy = Path("/sys/fs/cgroup") / controllers.removeprefix("name=")
             hierarchy.mkdir()
             options = f"none,{controllers}" if controllers.startswith("name=") else controllers
-            mount("-t", "cgroup", "-o", options, "cgroup", str(hierarchy))
+            mount_one("-t", "cgroup", "-o", options, "cgroup", str(hierarchy))
     for folder in ("/run", "/var/lib", "/var/log"):
-        mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", folder)
+        mount_one("-t", "tmpfs", "-o", "mode=755", "tmpfs", folder)
     for setting in _HOST_SETTINGS:
         target = Path("/proc/sys") / setting
         copy = scratch / setting.replace("/", ".")
         copy.write_bytes(target.read_bytes())
-        mount("--bind", str(copy), str(target))
+        mount_one("--bind", str(copy), str(target))
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1", encoding="utf-8")
 
 

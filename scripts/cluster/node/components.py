@@ -80,7 +80,7 @@ SystemdCgroup = false
 
 
 def pod_network(node: Node) -> str:
-    """Return the CNI configuration: a routed veth per pod, so that Services need no help from the bridge's netfilter hooks."""
+    """Return the CNI configuration: a routed veth per pod, so that Services need no bridge hooks."""
     return json.dumps(
         {
             "cniVersion": "0.4.0",
