@@ -8,6 +8,7 @@ import json
 import sys
 
 import numpy as np
+
 from leeway_drift.profile import build_profile
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from leeway_drift.bins import count_numeric
 from leeway_drift.profile import ProfileError, build_profile
 

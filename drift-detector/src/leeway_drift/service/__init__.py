@@ -1,0 +1,1 @@
+"""The network side of the detector: HTTP API, worker, metrics and logs."""
