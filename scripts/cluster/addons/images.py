@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from images import oci
-
 from cluster import paths
+from images import oci
 
 _PATH = "/usr/local/bin"
 

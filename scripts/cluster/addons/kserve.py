@@ -35,8 +35,9 @@ def images() -> list[AddonImage]:
 
 def install_definitions(kube: Kube, step: Step) -> None:
     """Install KServe's kinds."""
-    kube.apply(kube.render("kserve-crd", sources.files("kserve") / "charts/kserve-crd", namespace=_NAMESPACE))
-    kube.wait_for_crds("serving.kserve.io", seconds=60, step=step)
+    kube.apply_definitions(
+        kube.render("kserve-crd", sources.files("kserve") / "charts/kserve-crd", namespace=_NAMESPACE), step=step
+    )
 
 
 def install(kube: Kube, step: Step) -> None:

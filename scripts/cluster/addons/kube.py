@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from cluster import paths
-from cluster.progress import Step, wait_until
+from cluster.progress import Step
 from cluster.shell import CommandFailedError, run
 
 Manifest = dict[str, Any]
@@ -32,14 +32,32 @@ class Kube:
         """
         return run([self.tools / "kubectl", *arguments], env={"KUBECONFIG": str(self.kubeconfig)}, stdin=stdin)
 
-    def apply(self, manifests: str | Iterable[Manifest]) -> None:
-        """Apply manifests (YAML, or documents) on the server's side: no size limit, and again is no error."""
-        text = manifests if isinstance(manifests, str) else yaml.safe_dump_all(manifests)
-        self.kubectl("apply", *_SERVER_SIDE, "--filename=-", stdin=text)
+    def apply(self, manifests: str | Path | Iterable[Manifest]) -> list[str]:
+        """Apply manifests (YAML, a folder of it, or documents) and return the objects' names ("kind.group/name").
 
-    def apply_folder(self, folder: Path) -> None:
-        """Apply every manifest file in `folder`."""
-        self.kubectl("apply", *_SERVER_SIDE, f"--filename={folder}")
+        On the server's side: large definitions would not fit in the annotation that kubectl keeps otherwise, and
+        applying again is no error.
+
+        Raises:
+            CommandFailedError: the API server refused one.
+        """
+        if isinstance(manifests, Path):
+            source, stdin = str(manifests), None
+        else:
+            source, stdin = "-", manifests if isinstance(manifests, str) else yaml.safe_dump_all(manifests)
+        printed = self.kubectl("apply", *_SERVER_SIDE, "--output=name", f"--filename={source}", stdin=stdin)
+        return printed.split()
+
+    def apply_definitions(self, manifests: str | Path, *, step: Step) -> None:
+        """Apply manifests and return once the API server serves every kind they define.
+
+        Raises:
+            CommandFailedError: one was refused, or is not served within a minute.
+        """
+        definitions = [name for name in self.apply(manifests) if name.startswith("customresourcedefinition.")]
+        step.wait(f"{len(definitions)} definitions")
+        self.kubectl("wait", *definitions, "--for=condition=Established", "--timeout=60s")
+        step.wait("")
 
     def accepts(self, manifest: Manifest) -> bool:
         """Whether the API server, with every admission webhook it asks, would take `manifest` now."""
@@ -62,19 +80,6 @@ class Kube:
         step.wait(f"{what} in {namespace}")
         self.kubectl("wait", what, f"--for={condition}", f"--namespace={namespace}", f"--timeout={seconds}s")
         step.wait("")
-
-    def wait_for_crds(self, group: str, *, seconds: float, step: Step) -> None:
-        """Wait until every definition whose name ends in `group` is served."""
-
-        def served() -> bool:
-            definitions = json.loads(self.kubectl("get", "customresourcedefinitions", "--output=json"))["items"]
-            mine = [entry for entry in definitions if entry["metadata"]["name"].endswith(group)]
-            return bool(mine) and all(
-                any(c["type"] == "Established" and c["status"] == "True" for c in entry["status"].get("conditions", []))
-                for entry in mine
-            )
-
-        wait_until(served, seconds=seconds, what=f"definitions of {group}", step=step)
 
     def helm_install(self, release: str, chart: Path, *, namespace: str, values: Mapping[str, Any]) -> None:
         """Install or upgrade a release; hooks are awaited, the rest is the caller's to wait for."""

@@ -7,5 +7,4 @@ from cluster.progress import Step
 
 def install_definitions(kube: Kube, step: Step) -> None:
     """Install the definitions only; nothing acts on them yet."""
-    kube.apply_folder(sources.files("prometheus-operator") / "example/prometheus-operator-crd")
-    kube.wait_for_crds("monitoring.coreos.com", seconds=60, step=step)
+    kube.apply_definitions(sources.files("prometheus-operator") / "example/prometheus-operator-crd", step=step)
