@@ -1,15 +1,17 @@
-"""All add-ons together: their images, and the steps that install them, side by side where they can."""
+"""All add-ons together: their images, and the steps that build, load and install them, side by side where they can."""
 
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from cluster.addons import certificates, gateway, kserve, kubernetes, monitoring
 from cluster.addons.images import AddonImage
 from cluster.addons.kube import Kube
+from cluster.box.network import Addresses
 from cluster.progress import Step
 
-# Functions, since to know an image is to have built the program in it: each may run beside the others.
-IMAGE_GROUPS: Mapping[str, Callable[[], list[AddonImage]]] = MappingProxyType(
+# Functions, since to know an image is to have built the program in it.
+_GROUPS: Mapping[str, Callable[[], list[AddonImage]]] = MappingProxyType(
     {
         "envoy-gateway": gateway.controller_images,
         "kserve": kserve.images,
@@ -18,51 +20,71 @@ IMAGE_GROUPS: Mapping[str, Callable[[], list[AddonImage]]] = MappingProxyType(
         "kubernetes": kubernetes.images,
     }
 )
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+# Made of what the node needs too (its binary, Debian's packages): after it, never at the same time.
+_AFTER_NODE = ("envoy", "kubernetes")
 
 
 def images() -> list[AddonImage]:
     """Return every add-on's images, with the programs in them built."""
-    return [image for group in IMAGE_GROUPS.values() for image in group()]
+    return [image for group in _GROUPS.values() for image in group()]
 
 
-def steps(kube: Kube, *, dns: str, needs: Collection[str] = (), loaded: Mapping[str, str] = _NOTHING) -> list[Step]:
-    """Return the steps that install every add-on.
+def steps(
+    kube: Kube,
+    load: Callable[[list[Path]], object],
+    addresses: Callable[[], Addresses],
+    *,
+    needs: Collection[str] = (),
+) -> list[Step]:
+    """Return the steps that bring every add-on from its source to its service.
 
     Args:
         kube: the cluster.
-        dns: its DNS address, which its kubelets tell every pod.
-        needs: the steps after which its API serves.
-        loaded: image group → the step after which the node has its images; none if `needs` cover that.
+        load: gives image archives to its containerd.
+        addresses: its address plan, asked once it stands.
+        needs: the steps after which the cluster stands; most programs are built before that.
     """
+    archives: dict[str, list[Path]] = {}
 
-    def after(*names: str, groups: Collection[str] = ()) -> tuple[str, ...]:
-        return (*needs, *names, *(loaded[group] for group in groups if group in loaded))
+    def make(group: str) -> Step:
+        def work(_: Step) -> None:
+            archives[group] = [image.build() for image in _GROUPS[group]()]
 
+        return Step(f"image {group}", work, needs if group in _AFTER_NODE else ())
+
+    def bring(group: str) -> Step:
+        return Step(f"load {group}", lambda _: load(archives[group]), after(f"image {group}"))
+
+    def after(*names: str) -> tuple[str, ...]:
+        return (*needs, *names)
+
+    # In the order in which they are started when there is room: first what others wait for, or what takes long.
     return [
-        Step("storage class", lambda _: kubernetes.install_storage_class(kube), after()),
+        *(make(group) for group in _GROUPS),
+        bring("kubernetes"),
+        bring("cert-manager"),
         Step(
             "CoreDNS",
-            lambda step: kubernetes.install_coredns(kube, dns, step),
-            after(groups=["kubernetes"]),
+            lambda step: kubernetes.install_coredns(kube, addresses().dns, step),
+            after("load kubernetes"),
         ),
+        Step("cert-manager", lambda step: certificates.install(kube, step), after("load cert-manager")),
         Step("Gateway API", lambda step: gateway.install_gateway_api(kube, step), after()),
         Step("KServe's kinds", lambda step: kserve.install_definitions(kube, step), after()),
-        Step("cert-manager", lambda step: certificates.install(kube, step), after(groups=["cert-manager"])),
+        bring("envoy-gateway"),
+        bring("envoy"),
         Step(
             "Envoy Gateway",
             lambda step: gateway.install_envoy_gateway(kube, step),
-            after("Gateway API", "CoreDNS", groups=["envoy-gateway", "envoy"]),
+            after("load envoy-gateway", "load envoy", "Gateway API", "CoreDNS"),
         ),
+        bring("kserve"),
         Step(
             "KServe",
             lambda step: kserve.install(kube, step),
-            after("KServe's kinds", "cert-manager", groups=["kserve"]),
+            after("load kserve", "KServe's kinds", "cert-manager"),
         ),
+        Step("metrics-server", lambda step: kubernetes.install_metrics_server(kube, step), after("load kubernetes")),
+        Step("storage class", lambda _: kubernetes.install_storage_class(kube), after()),
         Step("Prometheus Operator's kinds", lambda step: monitoring.install_definitions(kube, step), after()),
-        Step(
-            "metrics-server",
-            lambda step: kubernetes.install_metrics_server(kube, step),
-            after(groups=["kubernetes"]),
-        ),
     ]
