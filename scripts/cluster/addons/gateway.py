@@ -61,6 +61,10 @@ def chart_values(template: str) -> dict[str, Any]:
     values["crds"]["enabled"] = False  # applied beforehand: the chart's own bring an older Gateway API
     values["topologyInjector"]["enabled"] = False  # there are no zones
     values["global"]["images"]["envoyProxy"].update(image=_envoy_reference(), pullPolicy="IfNotPresent")
+    envoy = {"resources": {"requests": {"cpu": "50m", "memory": "64Mi"}}}
+    values["config"]["envoyGateway"]["envoyProxy"] = {
+        "provider": {"type": "Kubernetes", "kubernetes": {"envoyDeployment": {"container": envoy}}}
+    }
     server = values["deployment"]["envoyGateway"]
     server["resources"] = {"requests": {"cpu": "20m", "memory": "128Mi"}}
     server["readinessProbe"]["periodSeconds"] = 1
@@ -76,16 +80,12 @@ def gateway_class() -> list[Manifest]:
     proxy = {
         "group": "gateway.envoyproxy.io", "kind": "EnvoyProxy", "name": "defaults", "namespace": _NAMESPACE
     }  # fmt: skip
-    requests = {"resources": {"requests": {"cpu": "50m", "memory": "64Mi"}}}
     return [
         {
             "apiVersion": "gateway.envoyproxy.io/v1alpha1",
             "kind": "EnvoyProxy",
             "metadata": {"name": proxy["name"], "namespace": _NAMESPACE},
-            "spec": {
-                "mergeType": "StrategicMerge",
-                "provider": {"type": "Kubernetes", "kubernetes": {"envoyDeployment": {"container": requests}}},
-            },
+            "spec": {"mergeType": "StrategicMerge"},
         },
         {
             "apiVersion": "gateway.networking.k8s.io/v1",

@@ -25,13 +25,16 @@ class AddonImage:
     entrypoint: Sequence[str]
     links: Mapping[str, str] = field(default_factory=dict)
 
-    def build(self) -> Path:
+    def build(self, folder: Path | None = None) -> Path:
         """Return the archive, written unless it is there; older ones of the same image are removed.
+
+        Args:
+            folder: where archives are kept; by default with all images in the cache.
 
         Raises:
             FileNotFoundError: a file of the image is missing.
         """
-        folder = paths.cache() / "images"
+        folder = folder or paths.cache() / "images"
         name = self.reference.rpartition("/")[2].partition(":")[0]
         archive = folder / f"addon-{name}-{self._key()}.tar"
         if archive.exists():

@@ -36,7 +36,7 @@ def images() -> list[AddonImage]:
 
 def install_coredns(kube: Kube, address: str, step: Step) -> None:
     """Install CoreDNS as the Service at `address` and return once it resolves the API's own name."""
-    kube.apply(_manifest("coredns", address=address, image=image_reference()))
+    kube.apply(manifest("coredns", address=address, image=image_reference()))
     wait_until(
         lambda: resolves(address, "kubernetes.default.svc.cluster.local"),
         seconds=120, what=f"an answer of the cluster DNS at {address}", step=step,
@@ -52,7 +52,7 @@ def install_metrics_server(kube: Kube, step: Step) -> None:
     with tempfile.TemporaryDirectory() as folder:
         authority = Authority(Path(folder), "metrics-server-ca", dt.datetime.now(dt.UTC))
         leaf = authority.leaf("metrics-server", common_name=host, hosts=[host])
-        text = _manifest(
+        text = manifest(
             "metrics-server",
             image=image_reference(),
             authority=_encoded(authority.pair.certificate),
@@ -73,7 +73,7 @@ def install_metrics_server(kube: Kube, step: Step) -> None:
 
 def install_storage_class(kube: Kube) -> None:
     """Make the box's own provisioner the default storage class."""
-    kube.apply(_manifest("storage"))
+    kube.apply(manifest("storage"))
 
 
 def resolves(server: str, name: str) -> bool:
@@ -98,7 +98,12 @@ def answers(message: bytes) -> bool:
     return bool(flags & _RESPONSE_CODE == 0 and count > 0)
 
 
-def _manifest(name: str, **values: str) -> str:
+def manifest(name: str, **values: str) -> str:
+    """Return a manifest of this package with its variables filled in.
+
+    Raises:
+        KeyError: one is missing.
+    """
     text = (_MANIFESTS / f"{name}.yaml").read_text(encoding="utf-8")
     return string.Template(text).substitute(values)
 

