@@ -62,22 +62,40 @@ def test_a_repetition_among_the_last_distinct_keys_is_noticed(keys: list[int], c
         assert len(recent) == len(remembered)
 
 
-def entry(number: int, count: int) -> Entry:
-    return Entry(NOW, str(number), Rows.of({"x": np.zeros(count, dtype=np.float32)}, count))
+def entry(number: int, count: int, column: str = "x") -> Entry:
+    return Entry(NOW, str(number), Rows.of({column: np.zeros(count, dtype=np.float32)}, count))
 
 
-@given(st.lists(st.integers(0, 12), max_size=40), st.integers(1, 10), st.integers(500, 4000))
-def test_a_window_holds_the_newest_within_its_bounds(counts: list[int], max_rows: int, max_bytes: int):
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.sampled_from(["x", "y"])), max_size=40),
+    st.integers(1, 10),
+    st.integers(700, 4000),
+)
+def test_a_window_holds_the_newest_within_its_bounds(events: list[tuple[int, str]], max_rows: int, max_bytes: int):
     window = Window(max_rows, max_bytes)
     fitting = []
-    for number, count in enumerate(counts):
-        added = entry(number, count)
-        assert window.append(added) == (count <= max_rows and added.rows.nbytes <= max_bytes)
-        fitting += [added] if count <= max_rows and added.rows.nbytes <= max_bytes else []
+    for number, (count, column) in enumerate(events):
+        assert window.append(entry(number, count, column)) == (count <= max_rows)
+        fitting += [str(number)] if count <= max_rows else []
         held = list(window)
-        assert held == fitting[len(fitting) - len(held) :]
+        assert [item.request_id for item in held] == fitting[len(fitting) - len(held) :]
         assert window.rows == sum(item.rows.count for item in held) <= max_rows
-        assert window.nbytes == sum(item.rows.nbytes for item in held) <= max_bytes
+        assert sum(item.rows.nbytes for item in held) <= window.nbytes <= max_bytes
+
+
+def test_rows_larger_than_a_window_are_not_taken():
+    window = Window(10, 1000)
+    assert window.append(entry(1, 2))
+    assert not window.append(entry(2, 2, column="x" * 1000))
+    assert [item.request_id for item in window] == ["1"]
+
+
+def test_neighbours_hold_their_column_names_once():
+    window = Window(10, 10_000)
+    for number in range(3):
+        window.append(entry(number, 1, column="departure_delay"))
+    assert len({id(item.rows.numeric) for item in window}) == 1
+    assert window.nbytes == sum(item.rows.nbytes for item in window) + entry(0, 1, "departure_delay").rows.names_nbytes
 
 
 def test_strings_count_into_the_bytes_of_rows():

@@ -192,6 +192,7 @@ def test_the_command_serves_counts_and_ends_in_order(event: Callable):
         metrics = httpx.get(f"http://127.0.0.1:{metrics_port}/metrics").text
         process.send_signal(signal.SIGTERM)
         lines += [json.loads(line) for line in process.stdout]
+    assert process.returncode == 0
     assert re.search(r'^leeway_drift_events_total\{model="",.*outcome="malformed".*\} 0.0$', metrics, re.MULTILINE)
     assert re.search(r"^process_resident_memory_bytes ", metrics, re.MULTILINE)
     assert [line["message"] for line in lines if line["logger"].startswith("leeway_drift")] == [

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from leeway_drift.columns import Rows
@@ -28,7 +28,8 @@ class Window:
 
     Args:
         max_rows: rows held at most.
-        max_bytes: sum of the rows' ``nbytes`` held at most.
+        max_bytes: memory held at most, in bytes. Neighbours with equal columns share their names, which the first of
+            them pays for; the window may exceed its bound by one such set of names once the first is gone.
     """
 
     def __init__(self, max_rows: int, max_bytes: int) -> None:
@@ -56,7 +57,12 @@ class Window:
 
     def append(self, entry: Entry) -> bool:
         """Add an entry at the end; False, and nothing is changed, if it alone exceeds the window."""
-        size = entry.rows.nbytes
+        shared = entry.rows.sharing_names_with(self._entries[-1][0].rows) if self._entries else None
+        if shared is None:
+            size = entry.rows.nbytes + entry.rows.names_nbytes
+        else:
+            entry = replace(entry, rows=shared)
+            size = shared.nbytes
         if entry.rows.count > self._max_rows or size > self._max_bytes:
             return False
         while self._rows + entry.rows.count > self._max_rows or self._bytes + size > self._max_bytes:

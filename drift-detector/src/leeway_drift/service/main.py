@@ -2,6 +2,8 @@
 
 import argparse
 import logging
+import signal
+import sys
 import time
 from collections.abc import Sequence
 
@@ -15,6 +17,7 @@ from leeway_drift.service.metrics import DetectorCollector
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - a pod's own address; who may come in is the NetworkPolicy's business
 DRAIN_SECONDS = 20
+KEEP_ALIVE_SECONDS = 120  # KServe's logger drops idle connections after 90 s and never retries: it must be the first
 CONNECTIONS = 512  # each may hold one body; KServe's logger opens at most five per pod
 
 logger = logging.getLogger(__name__)
@@ -29,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     registry.register(DetectorCollector(detector))
     ProcessCollector(registry=registry)
     start_http_server(options.metrics_port, EVERYWHERE, registry)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # uvicorn raises it again once all is done: that is success
     logger.info("starting", extra={"fields": {"port": options.port, "metrics_port": options.metrics_port}})
     uvicorn.run(
         create_app(detector),
@@ -40,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         log_config=None,
         server_header=False,
         limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
 

@@ -7,8 +7,8 @@ from leeway_drift.detector import Detector
 
 logger = logging.getLogger(__name__)
 
-BATCH = 32
-"""Events decoded before the sink gets its turn again: a few milliseconds at ordinary sizes."""
+BATCH = 8
+"""Events decoded before the sink gets its turn again: under a millisecond at ordinary sizes."""
 
 
 class Worker:
