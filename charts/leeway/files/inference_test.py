@@ -4,6 +4,7 @@ Runs in the cluster with Python's standard library only. Reads what to test from
 argument: `{"port", "address"?, "gateway"?: {"namespace", "name"}, "ca"?, "models": {name: {"hostname", "request"}}}`.
 Exits 0 when every model answered, else 1 with one line per model that says what went wrong.
 """
+# ruff: noqa: INP001, T201 - a program of one file, whose output is what `helm test --logs` shows
 
 import http.client
 import json
@@ -36,6 +37,7 @@ class PinnedConnection(http.client.HTTPSConnection):
         self._tls = context
 
     def connect(self) -> None:
+        """Opens the TLS connection to the fixed address."""
         plain = socket.create_connection((self._address, self.port), self.timeout)
         self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
 
@@ -70,9 +72,7 @@ def request_for(metadata: dict[str, Any]) -> dict[str, Any]:
         for size in shape:
             count *= size
         value = {"BYTES": "", "BOOL": False}.get(tensor["datatype"], 0)
-        inputs.append(
-            {"name": tensor["name"], "datatype": tensor["datatype"], "shape": shape, "data": [value] * count}
-        )
+        inputs.append({"name": tensor["name"], "datatype": tensor["datatype"], "shape": shape, "data": [value] * count})
     return {"inputs": inputs}
 
 
@@ -117,19 +117,19 @@ def infer(config: dict[str, Any], name: str, model: dict[str, Any]) -> str:
     return f"{name} {version} at https://{model['hostname']} answered {json.dumps(outputs)}"
 
 
-def main(path: str) -> int:
+def main(path: str, *, patience: float = PATIENCE_SECONDS, retry: float = RETRY_SECONDS) -> int:
     """Tests every model, each with the same patience; returns the exit status."""
     config = json.loads(pathlib.Path(path).read_text())
     failed = 0
     for name, model in config["models"].items():
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + patience
         while True:
             try:
                 print(infer(config, name, model), flush=True)
                 break
             except (NotYetError, OSError) as error:  # OSError: no connection, or TLS without its certificate, yet
                 if time.monotonic() < deadline:
-                    time.sleep(RETRY_SECONDS)
+                    time.sleep(retry)
                     continue
                 reason = str(error)
             except (ValueError, http.client.HTTPException) as error:

@@ -1,0 +1,213 @@
+"""Every rendered object is one that the API server would take, and every pod one that PodSecurity restricted admits."""
+
+import copy
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+
+from chart.rendering import DIGEST, EVERYTHING, Render, model
+
+# The oldest Kubernetes whose schemas the validator has, and the one that Leeway is proven on.
+KUBERNETES = ("1.33", "1.36")
+
+EVERY_OPTION: dict[str, Any] = {
+    "models": {
+        "flights": model(
+            model={
+                "storageUri": "s3://models/flights/2",
+                "version": "2",
+                "digest": DIGEST,
+                "resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": 2, "nvidia.com/gpu": 1}},
+                "env": {
+                    "OMP_NUM_THREADS": "1",
+                    "TOKEN": {"valueFrom": {"secretKeyRef": {"name": "token", "key": "token", "optional": True}}},
+                    "ZONE": {"valueFrom": {"configMapKeyRef": {"name": "zone", "key": "zone"}}},
+                },
+            },
+            hostnames=["a.leeway.internal", "b.leeway.internal"],
+            timeout="1m30s",
+            capture={"mode": "direct", "sample": 0.5},
+            scaling={"minReplicas": 2},
+            paused=True,
+            autoscaling={"maxReplicas": 9, "targetCPUUtilizationPercentage": 50},
+            testRequest={"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [1.0]}]},
+            strategy={
+                "steps": [{"weight": 0, "shadow": True}, {"weight": 5, "hold": "2m"}, {"weight": 50}],
+                "minRequests": 100,
+                "analysis": {
+                    "interval": "10s",
+                    "alpha": {"rollback": 0.01, "promote": 0.05},
+                    "deadline": "24h",
+                    "onDeadline": "Rollback",
+                    "gates": {
+                        "errors": {"margin": 0.01},
+                        "latency": {"threshold": "50ms", "margin": 0.02},
+                        "predictions": {"margin": 0.02},
+                        "dataQuality": {},
+                        "labels": {"loss": "log_loss", "margin": 0.01, "required": True},
+                    },
+                },
+                "approval": {"required": True},
+                "probation": {"duration": "24h", "weight": 5},
+                "rollbackWindow": "1h",
+                "onRevert": "Canary",
+            },
+        ),
+        "fares": {"model": {"storageUri": "pvc://models/fares", "version": "1.0"}},
+    },
+    "imagePullSecrets": ["registry"],
+    "servingRuntime": {"nodeSelector": {"pool": "models"}, "tolerations": [{"key": "gpu", "operator": "Exists"}]},
+    "operator": {
+        "watchNamespace": "team",
+        "nodeSelector": {"pool": "platform"},
+        "tolerations": [{"key": "x", "operator": "Equal", "value": "y", "effect": "NoExecute", "tolerationSeconds": 9}],
+    },
+    "driftDetector": {"nodeSelector": {"pool": "platform"}, "tolerations": [{"operator": "Exists"}]},
+    "gateway": {
+        "allowedNamespaces": ["team"],
+        "infrastructureAnnotations": {"service.beta.kubernetes.io/aws-load-balancer-type": "external"},
+        "certificate": {"issuerRef": {"name": "letsencrypt", "kind": "ClusterIssuer"}},
+        "envoy": {"serviceType": "NodePort"},
+    },
+    "networkPolicy": {"metricsNamespace": "monitoring", "platformNamespace": "leeway"},
+    "helmTest": {"address": "10.0.0.1", "caSecret": "ca"},
+}
+PLATFORM_ONLY: dict[str, Any] = {}
+MODELS_ONLY: dict[str, Any] = {
+    "models": {"flights": model(hostnames=["flights.example.com"])},
+    "operator": {"enabled": False},
+    "driftDetector": {"enabled": False},
+    "crds": {"install": False},
+    "gateway": {"create": False, "parentRef": {"name": "leeway", "namespace": "leeway"}},
+    "networkPolicy": {"platformNamespace": "leeway"},
+}
+RELEASES = {
+    "defaults": {"models": {"flights": model()}},
+    "every option": EVERY_OPTION,
+    "platform only": PLATFORM_ONLY,
+    "models only": MODELS_ONLY,
+}
+releases = pytest.mark.parametrize("values", RELEASES.values(), ids=RELEASES.keys())
+
+
+def closed(schema: Any) -> Any:
+    """The schema as the API server reads it under strict field validation: an unknown field is an error."""
+    if isinstance(schema, list):
+        return [closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    shut = {key: closed(part) for key, part in schema.items()}
+    if isinstance(schema.get("properties"), dict) and not schema.get("x-kubernetes-preserve-unknown-fields"):
+        shut.setdefault("additionalProperties", False)
+    return shut
+
+
+def closed_object(schema: dict[str, Any]) -> dict[str, Any]:
+    """As `closed`, with the fields that every object has and no CRD lists."""
+    shut: dict[str, Any] = closed(copy.deepcopy(schema))
+    shut["properties"] |= {"apiVersion": {}, "kind": {}, "metadata": {}}
+    return shut
+
+
+@releases
+def test_every_object_is_valid(render: Render, crds: dict[tuple[str, str], Any], values: dict[str, Any]) -> None:
+    for manifest in render(values).objects:
+        schema = crds.get((manifest["apiVersion"], manifest["kind"]))
+        if schema is None:
+            for version in KUBERNETES:
+                kubernetes_validate.validate(manifest, version, strict=True)
+        else:
+            # Draft 4 is the draft whose exclusiveMinimum is a boolean, as it is in a CRD.
+            jsonschema.Draft4Validator(closed_object(schema)).validate(manifest)
+
+
+@releases
+def test_no_two_objects_share_a_name(render: Render, values: dict[str, Any]) -> None:
+    names = [
+        (o["apiVersion"], o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"])
+        for o in render(values).objects
+    ]
+    assert len(names) == len(set(names))
+
+
+@releases
+def test_every_pod_meets_pod_security_restricted(render: Render, values: dict[str, Any]) -> None:
+    for title, spec in render(values).pod_specs():
+        assert not spec.keys() & {"hostNetwork", "hostPID", "hostIPC"}, title
+        assert all(volume.keys() <= {"name", "configMap", "secret"} for volume in spec.get("volumes", [])), title
+        for container in spec["containers"]:
+            context = container["securityContext"]
+            assert context["allowPrivilegeEscalation"] is False, title
+            assert context["privileged"] is False, title
+            assert context["capabilities"] == {"drop": ["ALL"]}, title
+            assert context["readOnlyRootFilesystem"] is True, title
+            assert context["runAsNonRoot"] is True, title
+            assert context["runAsUser"] == context["runAsGroup"] == 10001, title
+            assert context["seccompProfile"] == {"type": "RuntimeDefault"}, title
+
+
+@releases
+def test_every_image_is_named_in_full_and_never_latest(render: Render, values: dict[str, Any]) -> None:
+    for title, spec in render(values).pod_specs():
+        for container in spec["containers"]:
+            registry, _, tag = container["image"].rpartition(":")
+            assert registry.startswith("docker.io/leeway/"), title
+            assert tag == "0.1.0", title
+            assert container["imagePullPolicy"] == "IfNotPresent", title
+
+
+@releases
+def test_two_releases_share_no_cluster_scoped_name(render: Render, values: dict[str, Any]) -> None:
+    cluster_scoped = {"ClusterRole", "ClusterRoleBinding"}
+    cluster_scoped |= {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+
+    def names(namespace: str) -> set[tuple[str, str]]:
+        rendered = render(values, namespace=namespace)
+        return {(o["kind"], o["metadata"]["name"]) for o in rendered.objects if o["kind"] in cluster_scoped}
+
+    assert not names("blue") & names("green")
+
+
+def test_objects_of_a_release_carry_its_labels(render: Render) -> None:
+    for manifest in render({"models": {"flights": model()}}, release="mine").objects:
+        if manifest["kind"] == "CustomResourceDefinition":
+            continue
+        labels = manifest["metadata"]["labels"]
+        assert labels["app.kubernetes.io/instance"] == "mine"
+        assert labels["app.kubernetes.io/managed-by"] == "Helm"
+        assert labels["helm.sh/chart"] == "leeway-0.1.0"
+
+
+def test_registry_and_pull_secrets_reach_every_pod(render: Render) -> None:
+    values = {
+        "models": {"flights": model()},
+        "images": {"registry": "registry.example.com/mirror", "pullPolicy": "Always"},
+        "imagePullSecrets": ["registry"],
+    }
+    rendered = render(values, apis=EVERYTHING)
+    specs = dict(rendered.pod_specs())
+    assert len(specs) == 4  # operator, detector, model server, test
+    for title, spec in specs.items():
+        assert spec["imagePullSecrets"] == [{"name": "registry"}], title
+        assert spec["containers"][0]["image"].startswith("registry.example.com/mirror/leeway/"), title
+        assert spec["containers"][0]["imagePullPolicy"] == "Always", title
+    pod = rendered.one("EnvoyProxy")["spec"]["provider"]["kubernetes"]["envoyDeployment"]["pod"]
+    assert pod["imagePullSecrets"] == [{"name": "registry"}]
+
+
+@pytest.mark.parametrize(
+    ("image", "title"),
+    [
+        ("onnxServer", "ServingRuntime"),
+        ("driftDetector", "Deployment leeway-drift-detector"),
+        ("operators", "Deployment leeway-operator"),
+    ],
+)
+def test_each_image_is_overridable_alone(render: Render, image: str, title: str) -> None:
+    values = {"models": {"flights": model()}, "images": {image: {"repository": "own/thing", "tag": "7"}}}
+    images = {name: spec["containers"][0]["image"] for name, spec in render(values).pod_specs()}
+    changed = {name for name, reference in images.items() if reference == "docker.io/own/thing:7"}
+    assert any(name.startswith(title) for name in changed)
+    assert all("own/thing" not in reference for name, reference in images.items() if name not in changed)

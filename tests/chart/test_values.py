@@ -1,0 +1,189 @@
+"""values.yaml is whole: every value has a sentence, a schema entry and an effect; nonsense is refused by name."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from chart.rendering import CHART, DIGEST, ChartError, Manifest, Render, model, run_helm
+
+VALUES_TEXT = (CHART / "values.yaml").read_text()
+VALUES: Manifest = yaml.safe_load(VALUES_TEXT)
+# A value of the table below that only matters beside another one.
+PARENT = {"gateway": {"create": False, "parentRef": {"name": "edge", "namespace": "infra"}}}
+NO_DETECTOR = {"driftDetector": {"enabled": False, "url": "http://detector.example:80/"}}
+
+# Each value's path, with another value than the default and what must stand beside it to be seen.
+OTHERWISE: dict[str, tuple[Any, Manifest]] = {
+    "models": ({"fares": model()}, {}),
+    "modelDefaults.model.resources": ({"requests": {"cpu": "2"}}, {}),
+    "modelDefaults.model.env": ({"OMP_NUM_THREADS": "1"}, {}),
+    "modelDefaults.timeout": ("5s", {}),
+    "modelDefaults.capture": ({"mode": "direct"}, {}),
+    "modelDefaults.scaling": ({"minReplicas": 2}, {}),
+    "modelDefaults.strategy": ({"onRevert": "Canary"}, {}),
+    "modelDefaults.paused": (True, {}),
+    "modelDefaults.testRequest": ({"inputs": []}, {}),
+    "images.registry": ("registry.example.com", {}),
+    "images.pullPolicy": ("Always", {}),
+    "images.onnxServer": ({"tag": "2"}, {}),
+    "images.driftDetector": ({"tag": "2"}, {}),
+    "images.operators": ({"tag": "2"}, {}),
+    "imagePullSecrets": (["registry"], {}),
+    "servingRuntime.nodeSelector": ({"pool": "models"}, {}),
+    "servingRuntime.tolerations": ([{"operator": "Exists"}], {}),
+    "operator.enabled": (False, {}),
+    "operator.watchNamespace": ("team", {}),
+    "operator.protectPredictors": (False, {}),
+    "operator.resources": ({"requests": {"cpu": "1"}}, {}),
+    "operator.nodeSelector": ({"pool": "platform"}, {}),
+    "operator.tolerations": ([{"operator": "Exists"}], {}),
+    "driftDetector.enabled": (False, {"driftDetector": {"url": "http://detector.example:80/"}}),
+    "driftDetector.url": ("http://other.example:80/", NO_DETECTOR),
+    "driftDetector.resources": ({"requests": {"cpu": "1"}}, {}),
+    "driftDetector.nodeSelector": ({"pool": "platform"}, {}),
+    "driftDetector.tolerations": ([{"operator": "Exists"}], {}),
+    "gateway.create": (False, {"gateway": {"parentRef": {"name": "edge"}}}),
+    "gateway.className": ("traefik", {}),
+    "gateway.hostname": ("*.example.com", {}),
+    "gateway.port": (8443, {}),
+    "gateway.allowedNamespaces": (["team"], {}),
+    "gateway.infrastructureAnnotations": ({"a": "b"}, {}),
+    "gateway.parentRef": ({"name": "other"}, PARENT),
+    "gateway.certificate.issuerRef": ({"name": "letsencrypt"}, {}),
+    "gateway.certificate.duration": ("24h", {}),
+    "gateway.envoy.enabled": (False, {}),
+    "gateway.envoy.serviceType": ("NodePort", {}),
+    "gateway.envoy.resources": ({"requests": {"cpu": "1"}}, {}),
+    "autoscaling.enabled": (False, {}),
+    "autoscaling.maxReplicas": (9, {}),
+    "autoscaling.targetCPUUtilizationPercentage": (50, {}),
+    "podDisruptionBudget.enabled": (False, {}),
+    "networkPolicy.enabled": (False, {}),
+    "networkPolicy.gatewayNamespace": ("traefik", {}),
+    "networkPolicy.platformNamespace": ("platform", {}),
+    "networkPolicy.metricsNamespace": ("monitoring", {}),
+    "networkPolicy.apiServerPorts": ([16443], {}),
+    "kserve.namespace": ("kubeflow", {}),
+    "crds.install": (False, {}),
+    "prerequisites.check": (False, {}),  # tests/chart/test_prerequisites.py
+    "helmTest.enabled": (False, {}),
+    "helmTest.caSecret": ("ca", {}),
+    "helmTest.address": ("10.0.0.1", {}),
+}
+
+
+def merged(*parts: Manifest) -> Manifest:
+    """Deep merge, the later part wins."""
+    whole: Manifest = {}
+    for part in parts:
+        for key, value in part.items():
+            both = isinstance(value, dict) and isinstance(whole.get(key), dict)
+            whole[key] = merged(whole[key], value) if both else value
+    return whole
+
+
+def at(path: str, value: Any) -> Manifest:
+    """`{a: {b: value}}` for `a.b`."""
+    for key in reversed(path.split(".")):
+        value = {key: value}
+    nested: Manifest = value
+    return nested
+
+
+def documented() -> Iterator[tuple[str, list[str]]]:
+    """Every value of values.yaml that a comment stands above, as its path and the comment's lines."""
+    keys: list[str] = []
+    comment: list[str] = []
+    for line in VALUES_TEXT.splitlines():
+        if entry := re.match(r"( *)([A-Za-z]+):", line):
+            keys = [*keys[: len(entry[1]) // 2], entry[2]]
+            if comment:
+                yield ".".join(keys), comment
+            comment = []
+        elif line.lstrip().startswith("#"):
+            comment.append(line.lstrip("# "))
+        else:
+            comment = []
+
+
+def leaves(values: Manifest, prefix: str = "") -> Iterator[str]:
+    """Paths of the values: a documented mapping is one value, whatever its keys are."""
+    whole = {path for path, _ in documented()}
+    for key, value in values.items():
+        path = f"{prefix}{key}"
+        inside = isinstance(value, dict) and value and (path not in whole or path == "modelDefaults")
+        yield from leaves(value, f"{path}.") if inside else [path]
+
+
+def test_every_value_has_a_sentence() -> None:
+    sentences = dict(documented())
+    missing = [path for path in leaves(VALUES) if path not in sentences]
+    assert not missing
+    assert all(re.match(r"[A-Z].+[.:]( |$)", " ".join(lines)) for lines in sentences.values())
+
+
+def test_the_table_of_other_values_names_every_value() -> None:
+    assert sorted(OTHERWISE) == sorted(leaves(VALUES))
+
+
+@pytest.mark.parametrize("path", [p for p in OTHERWISE if not p.startswith(("prerequisites", "crds"))])
+def test_every_value_has_an_effect(render: Render, path: str) -> None:
+    value, beside = OTHERWISE[path]
+    base = merged({"models": {"flights": model()}}, beside)
+    assert render(base).objects != render(merged(base, at(path, value))).objects
+
+
+REFUSED: dict[str, tuple[Manifest, str]] = {
+    "an unknown key": ({"modles": {}}, "modles"),
+    "an unknown key of a model": ({"models": {"flights": model(modell={})}}, "modell"),
+    "a gate that does not exist": (
+        {"models": {"flights": model(strategy={"analysis": {"gates": {"latencies": {}}}})}},
+        "latencies",
+    ),
+    "a model name in capitals": ({"models": {"Flights": model()}}, "Flights"),
+    "a model name of 41 letters": ({"models": {"a" * 41: model()}}, "a" * 41),
+    "a version that YAML reads as a number": (
+        {"models": {"flights": {"model": {"storageUri": "s3://models/flights", "version": 1.0}}}},
+        "version",
+    ),
+    "a version with a space": (
+        {"models": {"flights": {"model": {"storageUri": "s3://models/flights", "version": "1 0"}}}},
+        "version",
+    ),
+    "a model without a version": ({"models": {"flights": {"model": {"storageUri": "s3://m"}}}}, "version"),
+    "a model without a place": ({"models": {"flights": {"model": {"version": "1"}}}}, "storageUri"),
+    "a place without a scheme": (
+        {"models": {"flights": {"model": {"storageUri": "models/flights", "version": "1"}}}},
+        "storageUri",
+    ),
+    "a digest that is too short": (
+        {"models": {"flights": {"model": {"storageUri": "s3://m", "version": "1", "digest": DIGEST[:-1]}}}},
+        "digest",
+    ),
+    "a variable that the operator sets": (
+        {"modelDefaults": {"model": {"env": {"LEEWAY_BUNDLE_DIGEST": "x"}}}},
+        "LEEWAY_BUNDLE_DIGEST",
+    ),
+    "a variable that is a number": ({"modelDefaults": {"model": {"env": {"THREADS": 1}}}}, "THREADS"),
+    "a version among the defaults": ({"modelDefaults": {"model": {"version": "1"}}}, "version"),
+    "a weight above 100": (
+        {"models": {"flights": model(strategy={"steps": [{"weight": 101}]})}},
+        "weight",
+    ),
+    "the tag latest": ({"images": {"operators": {"tag": "latest"}}}, "tag"),
+    "an issuer without a name": ({"gateway": {"certificate": {"issuerRef": {"kind": "ClusterIssuer"}}}}, "issuerRef"),
+    "a quantity that is none": ({"operator": {"resources": {"limits": {"memory": "much"}}}}, "memory"),
+}
+
+
+@pytest.mark.parametrize(("values", "named"), REFUSED.values(), ids=REFUSED.keys())
+def test_the_schema_refuses(render: Render, values: Manifest, named: str) -> None:
+    with pytest.raises(ChartError, match=rf"(?s)don't meet the specifications of the schema.*{named}"):
+        render(values)
+
+
+def test_lint_is_content_strictly() -> None:
+    assert "0 chart(s) failed" in run_helm("lint", "--strict", str(CHART), values={"models": {"flights": model()}})
