@@ -12,7 +12,6 @@ from pathlib import Path
 from cluster import paths
 from cluster.fetch import debian
 from cluster.shell import run
-
 from images import oci, trim
 
 PACKAGES = (
@@ -83,7 +82,7 @@ def base_image() -> tuple[str, Path]:
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(debian.unpack(PACKAGES), work, symlinks=True)
     arrange(work)
-    entries = oci.layer(oci.tree(work, "/"))
+    entries = oci.layer(oci.tree(work, "/")) | {name: oci.Entry(mode=0o1777) for name in ("tmp", "var/tmp")}
     content = _digest(entries)
     archive = folder / f"{content}.tar"
     oci.write_image(archive, _reference(content), [entries], _CONFIG)

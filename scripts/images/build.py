@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import json
 import re
 import shutil
 import tempfile
@@ -10,10 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cluster import paths
+from cluster.fetch import debian
 from cluster.shell import run
-
 from images import base, buildah, oci
 
 _MEGABYTE = 1_000_000
@@ -94,9 +96,41 @@ def build(name: str) -> Built:
             buildah.build(
                 context / image.containerfile, context, archive=archive, reference=reference, starts=starts, log=log
             )
-        check_size(name, archive.stat().st_size)
         _remove_others(archive, name)
+    check_size(name, archive.stat().st_size)
     return Built(reference, archive, archive.stat().st_size)
+
+
+def build_model(bundle: Path, name: str) -> Built:
+    """Return the image that gives `bundle` to KServe as storageUri oci://<reference>. Needs no root.
+
+    The tag is the model's version and the first 12 hex digits of the bundle's digest.
+
+    Raises:
+        CommandFailedError: Debian's busybox could not be fetched.
+        ValueError: the bundle has no manifest.json with a version, or one of the names cannot be part of a reference.
+    """
+    manifest = _manifest(bundle)
+    canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    digest = hashlib.sha256(canonical.encode()).hexdigest()[:12]
+    reference = f"docker.io/leeway/model-{name}:{manifest['version']}-{digest}"
+    archive = paths.cache() / "images" / f"model-{name}-{digest}.tar"
+    busybox = debian.unpack(["busybox-static"]) / "bin/busybox"
+    oci.modelcar_image(archive, reference, bundle, busybox=busybox)
+    return Built(reference, archive, archive.stat().st_size)
+
+
+def _manifest(bundle: Path) -> dict[str, Any]:
+    file = bundle / "manifest.json"
+    try:
+        manifest = json.loads(file.read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise ValueError(f"{file}: expected a bundle's manifest: {error}") from error
+    match manifest:
+        case {"version": str()}:
+            return manifest
+        case _:
+            raise ValueError(f"{file}: expected an object with a string `version`")
 
 
 def stage(image: Image, repository: Path, context: Path) -> None:

@@ -9,20 +9,33 @@ import compileall
 import py_compile
 import shutil
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 # Folders of any package: its tests, and the headers and sources that its extensions were compiled from.
-FOLDERS = frozenset({"__pycache__", "test", "tests", "include"})
-SUFFIXES = frozenset({".a", ".c", ".cpp", ".h", ".hpp", ".pxd", ".pyi", ".pyx"})
-# Whole parts of a package that need a compiler, a screen or other packages that are not there.
+FOLDERS = frozenset({"__pycache__", "include", "test", "tests"})
+SUFFIXES = frozenset({".a", ".c", ".cc", ".cpp", ".h", ".hpp", ".pxd", ".pxi", ".pyi", ".pyx"})
+# Parts of single packages that need a compiler, a screen or other packages that are not there, or that nobody calls.
 PARTS = (
     "ensurepip",
     "idlelib",
+    "kubernetes/aio",  # the asynchronous client: half of the package, imported by nothing else
     "lib2to3",
-    "numpy/f2py",
+    "onnxruntime/capi/libonnxruntime.so.*",  # for programs in C; the Python extension holds all of it once more
+    "onnxruntime/datasets",
     "onnxruntime/quantization",
     "onnxruntime/tools",
     "onnxruntime/transformers",
+    "pyarrow/*_flight*",
+    "pyarrow/*_s3*",  # data sources are files
+    "pyarrow/_pyarrow_cpp_tests*",
+    "pyarrow/flight.py",
+    "pyarrow/libarrow_python*.so",  # for linkers; a running program asks for the name with one number
+    "pyarrow/libarrow_python*.so.*.*.*",
+    "pyarrow/src",
+    "pydoc_data",
+    "sklearn/datasets/data",
+    "sklearn/datasets/images",
     "tkinter",
     "turtledemo",
 )
@@ -33,12 +46,12 @@ KEPT = ("numpy/_core/tests/_natype.py",)
 def trim(folder: Path) -> None:
     """Remove from `folder` and everything below it what no server runs; `*.dist-info` with its licences stays."""
     for path in sorted(folder.rglob("*"), reverse=True):  # children before their parents
-        if path.is_symlink() or ".dist-info" in str(path):
+        if path.is_symlink() or ".dist-info" in path.as_posix():
             continue
         if path.is_dir():
             if not any(path.iterdir()):
                 path.rmdir()
-            elif path.as_posix().endswith(tuple(f"/{part}" for part in PARTS)):
+            elif _matches(path, PARTS):
                 shutil.rmtree(path)
         elif _unused(path.relative_to(folder)):
             path.unlink()
@@ -62,9 +75,14 @@ def compile_modules(folder: Path, *, inside: str) -> None:
 
 
 def _unused(path: Path) -> bool:
-    if path.as_posix().endswith(KEPT):
+    if _matches(path, KEPT):
         return False
-    return path.suffix in SUFFIXES or not FOLDERS.isdisjoint(path.parts[:-1])
+    return path.suffix in SUFFIXES or not FOLDERS.isdisjoint(path.parts[:-1]) or _matches(path, PARTS)
+
+
+def _matches(path: Path, patterns: Collection[str]) -> bool:
+    """Tell whether the end of `path` matches one of the patterns."""
+    return any(path.match(pattern) for pattern in patterns)
 
 
 if __name__ == "__main__":

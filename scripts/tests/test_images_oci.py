@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from images import oci
 
 REFERENCE = "docker.io/leeway/tool:1.0"
