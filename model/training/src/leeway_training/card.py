@@ -29,19 +29,18 @@ def model_card(
         f"**Intended use.** {model.intended_use}",
         *(["## Limits\n\n" + "\n".join(f"- {limit}" for limit in model.limits)] if model.limits else []),
         "## Data\n\n" + _data(config, dataset, rows),
-        f"## Model\n\n{model.estimator} ({parameters}) behind median imputation, scaling and one-hot encoding, exported as "
-        "one ONNX graph that takes raw features.\n\n" + _features(config),
+        f"## Model\n\n{model.estimator} ({parameters}) behind median imputation, scaling and one-hot encoding, "
+        "exported as one ONNX graph that takes raw features.\n\n" + _features(config),
         "## Quality\n\n" + _quality(config, validation, test, intervals, baseline),
-        f"## Parity\n\nOn {parity.rows:,} rows of the test period the ONNX graph and scikit-learn differ by at most "
-        f"{parity.largest_difference:.1e}; no label differs.",
+        "## Parity\n\n" + _parity(parity),
     ]
     return "\n\n".join(sections) + "\n"
 
 
 def _data(config: Config, dataset: Dataset, rows: int) -> str:
     lines = [
-        f"{config.data.name}: {rows:,} rows from {dataset.first} to {dataset.last}, of which {dataset.unlabelled:,} carry "
-        f"no `{config.target.column}` and are left out. Split by time ({config.time.zone}), never at random:",
+        f"{config.data.name}: {rows:,} rows from {dataset.first} to {dataset.last}. {dataset.unlabelled:,} of them",
+        f"carry no `{config.target.column}` and are left out. Split by time ({config.time.zone}), never at random:",
         "",
         "| period | from | until | rows | label |",
         "|---|---|---|---|---|",
@@ -58,6 +57,13 @@ def _data(config: Config, dataset: Dataset, rows: int) -> str:
         if count
     ]
     return "\n".join(lines)
+
+
+def _parity(parity: Parity) -> str:
+    return (
+        f"On {parity.rows:,} rows of the test period the ONNX graph and scikit-learn differ by at most "
+        f"{parity.largest_difference:.1e}; no label differs."
+    )
 
 
 def _period(name: str, period: Period, rows: Rows, task: str) -> str:
@@ -106,7 +112,6 @@ def _quality(
         "Intervals: whole days of the test period drawn again 200 times (rows of one day are not independent).",
     ]
     if baseline:
-        lines += [
-            f"The rule answers with the training period's rates; its column as a plain score has AUC {baseline.score_auc:.4f}."
-        ]
+        lines.append("The rule answers with the rates of the training period; its column as a plain score has")
+        lines.append(f"AUC {baseline.score_auc:.4f}.")
     return "\n".join(lines)

@@ -1,4 +1,6 @@
-"""What must hold of the data, declared by the configuration and checked with pandera: every fault is listed, with its row."""
+"""What must hold of the data: declared by the configuration, checked with pandera, every fault listed with its row."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,7 +72,7 @@ def _columns(config: Config) -> tuple[list[str], list[str], list[str]]:
     return list(dict.fromkeys(numeric)), list(dict.fromkeys(text)), other
 
 
-def _wrong_kind(column: "pd.Series[object]", expected: str) -> Problem:
+def _wrong_kind(column: "pd.Series[Any]", expected: str) -> Problem:
     what = f"holds {column.dtype}"
     if expected == "numbers":
         strange = column[pd.to_numeric(column, errors="coerce").isna() & column.notna()]

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from leeway_training.bundle import check_output, readable, write_bundle
-from leeway_training.config import Config, read_config
+from leeway_training.config import Config
+from leeway_training.configfile import read_config
 from leeway_training.errors import Problem, Refused
 from leeway_training.progress import Progress
 from leeway_training.samples import samples as choose_samples

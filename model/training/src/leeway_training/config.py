@@ -1,16 +1,10 @@
 """The configuration of one model: where its data is, what it may look at, and how good it must be."""
 
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator, model_validator
-
-from leeway_training.errors import Problem, Refused
-
-STEP = "read the configuration"
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
 
 Name = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")]
 Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")]
@@ -257,71 +251,3 @@ class Config(_Strict):
     def categorical(self) -> tuple[CategoricalFeature, ...]:
         """The categorical features in declared order."""
         return tuple(feature for feature in self.features if isinstance(feature, CategoricalFeature))
-
-
-def parse_config(text: str, *, overrides: tuple[str, ...] = (), source: str = "configuration") -> Config:
-    """Read and validate a configuration.
-
-    Args:
-        text: YAML.
-        overrides: ``key.path=value`` each, the value in YAML; lists are not reached into.
-        source: what to call the text in errors.
-
-    Raises:
-        Refused: every key that is missing, unknown or wrong, by its path.
-    """
-    try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise Refused(STEP, [Problem(source, str(error).replace("\n", " "), "YAML")]) from error
-    if not isinstance(document, dict):
-        raise Refused(STEP, [Problem(source, f"holds {type(document).__name__}", "a mapping with the key model")])
-    for override in overrides:
-        _apply(document, override)
-    try:
-        return Config.model_validate(document)
-    except ValidationError as error:
-        problems = [
-            Problem(
-                ".".join([source, *(str(part) for part in fault["loc"])]),
-                fault["msg"].removeprefix("Value error, "),
-                f"another value than {_shorten(fault['input'])}"
-                if fault["type"] != "missing"
-                else "the key to be there",
-            )
-            for fault in error.errors()
-        ]
-        raise Refused(STEP, problems) from error
-
-
-def read_config(path: Path, *, overrides: tuple[str, ...] = ()) -> Config:
-    """Read a configuration file; see `parse_config`.
-
-    Raises:
-        Refused: the file cannot be read, or its content is wrong.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused(STEP, [Problem(str(path), str(error), "a readable YAML file")]) from error
-    return parse_config(text, overrides=overrides, source=path.name)
-
-
-def _apply(document: dict[str, Any], override: str) -> None:
-    path, separator, value = override.partition("=")
-    keys = path.split(".")
-    if not separator or not all(keys):
-        raise Refused(STEP, [Problem(f"--set {override}", "is not key.path=value", "for example model.params.C=0.1")])
-    node = document
-    for key in keys[:-1]:
-        child = node.setdefault(key, {})
-        if not isinstance(child, dict):
-            raise Refused(STEP, [Problem(f"--set {override}", f"{key} is not a mapping", "a path through mappings")])
-        node = child
-    node[keys[-1]] = yaml.safe_load(value)
-
-
-def _shorten(value: Any) -> str:
-    text = repr(value)
-    limit = 60
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -100,7 +101,7 @@ def build_dataset(frame: pd.DataFrame, config: Config) -> Dataset:
     )
 
 
-def _parse_times(column: "pd.Series[object]") -> "pd.Series[pd.Timestamp]":
+def _parse_times(column: "pd.Series[Any]") -> "pd.Series[pd.Timestamp]":
     times = pd.to_datetime(column, utc=True, format="ISO8601", errors="coerce")
     problems = []
     for what, wrong in (("null", column.isna()), ("no ISO 8601 time", times.isna() & column.notna())):
@@ -128,7 +129,7 @@ def _label(frame: pd.DataFrame, config: Config) -> "pd.Series[float]":
 
 
 def _take_as_missing(frame: pd.DataFrame, config: Config) -> tuple[pd.DataFrame, dict[str, int]]:
-    changed: dict[str, "pd.Series[float]"] = {}
+    changed: dict[str, pd.Series[float]] = {}
     counts: dict[str, int] = {}
     for feature in config.numeric:
         if feature.out_of_range == "missing":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from leeway_training.config import Rule, Threshold
+from leeway_training.config import Metric, Rule, Threshold
 from leeway_training.dataset import Rows
 from leeway_training.errors import Problem, Refused
 
@@ -91,7 +91,7 @@ def rule_of_thumb(rule: Rule, train: Rows, test: Rows) -> Baseline:
     return Baseline(f"{rule.column} > {rule.greater_than:g}", metrics, score_auc)
 
 
-def check_gate(gate: Mapping[str, Threshold], metrics: Mapping[str, float]) -> None:
+def check_gate(gate: Mapping[Metric, Threshold], metrics: Mapping[str, float]) -> None:
     """Hold the metrics of the test period against the gate.
 
     Raises:

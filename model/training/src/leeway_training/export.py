@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,7 @@ def to_onnx(pipeline: Pipeline, config: Config) -> bytes:
         for feature in config.features
     ]
     if config.target.task == "regression":
-        settings = {"final_types": [("prediction", FloatTensorType([None, 1]))]}
+        settings: dict[str, Any] = {"final_types": [("prediction", FloatTensorType([None, 1]))]}
     else:
         settings = {"options": {id(pipeline): {"zipmap": False}}}
     graph = convert_sklearn(pipeline, config.model.name, inputs, target_opset=_OPSETS, **settings)
@@ -78,9 +79,11 @@ def prove_parity(pipeline: Pipeline, features: pd.DataFrame, answers: Arrays) ->
     problems = []
     if "prediction" in answers:
         expected = np.asarray(pipeline.predict(features), np.float64).reshape(-1, 1)
-        difference = np.abs(answers["prediction"] - expected) / np.maximum(1, np.abs(expected))
+        difference = np.abs(answers["prediction"].astype(np.float64) - expected) / np.maximum(1, np.abs(expected))
     else:
-        difference = np.abs(answers["probabilities"] - np.asarray(pipeline.predict_proba(features), np.float64))
+        difference = np.abs(
+            answers["probabilities"].astype(np.float64) - np.asarray(pipeline.predict_proba(features), np.float64)
+        )
         differing = int((answers["label"] != pipeline.predict(features)).sum())
         if differing:
             problems.append(Problem("label", f"differs in {differing} of {len(features)} rows", "no difference"))

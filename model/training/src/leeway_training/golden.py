@@ -1,8 +1,9 @@
 """Real requests with their answers: the server runs them before it says that it is ready."""
 
-from typing import Any
+import json
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from leeway_training.export import Graph
@@ -13,7 +14,7 @@ _BATCH_ROWS = 8
 _TOLERANCE = 1e-5
 
 
-def golden_cases(graph: Graph, features: pd.DataFrame, score: "np.ndarray[Any, np.dtype[Any]]") -> dict[str, Any]:
+def golden_cases(graph: Graph, features: pd.DataFrame, score: npt.NDArray[np.float64]) -> bytes:
     """Choose rows and record what the graph answers to them.
 
     Single rows from the lowest to the highest score, for each feature a row that misses it (if there is one), and a
@@ -25,7 +26,7 @@ def golden_cases(graph: Graph, features: pd.DataFrame, score: "np.ndarray[Any, n
         score: one number per row to spread the single rows over.
 
     Returns:
-        The document of ``golden.json``.
+        ``golden.json`` (``schemas/golden.schema.json``), one case a line.
     """
     by_score = np.argsort(score, kind="stable")
     chosen = [[int(by_score[place])] for place in _spread(len(features), _SINGLE_ROWS)]
@@ -34,16 +35,17 @@ def golden_cases(graph: Graph, features: pd.DataFrame, score: "np.ndarray[Any, n
         if missing.size:
             chosen.append([int(missing[0])])
     chosen.append([int(row) for row in _spread(len(features), _BATCH_ROWS)])
-    cases = []
+    lines = []
     for rows in chosen:
         body = request(features.iloc[rows])
         answers = graph.answer(features_of(body))
-        cases.append(
-            {"request": body, "expected": {"outputs": [tensor(name, values) for name, values in answers.items()]}}
-        )
+        expected = {"outputs": [tensor(name, values) for name, values in answers.items()]}
+        lines.append(json.dumps({"request": body, "expected": expected}, ensure_ascii=False, allow_nan=False))
     largest = max(float(np.abs(values).max()) for values in graph.answer(features).values())
-    return {"schema_version": 1, "tolerance": {"absolute": _TOLERANCE * max(1.0, largest)}, "cases": cases}
+    tolerance = _TOLERANCE * max(1.0, largest)
+    head = f'{{"schema_version": 1, "tolerance": {{"absolute": {tolerance!r}}}, "cases": [\n'
+    return (head + ",\n".join(lines) + "\n]}\n").encode()
 
 
-def _spread(count: int, places: int) -> "np.ndarray[Any, np.dtype[np.int64]]":
+def _spread(count: int, places: int) -> npt.NDArray[np.int64]:
     return np.linspace(0, count - 1, places).round().astype(np.int64)

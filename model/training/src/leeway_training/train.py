@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from leeway_drift.profile import build_profile
 
+from leeway_drift.profile import build_profile
 from leeway_training.bundle import build_manifest, digest, readable
 from leeway_training.card import model_card
 from leeway_training.config import Config
@@ -94,7 +94,7 @@ def train(config: Config, frame: pd.DataFrame, *, data_sha256: str, progress: Pr
         )
         files: dict[str, bytes] = {
             "model.onnx": model,
-            "golden.json": readable(golden_cases(graph, data.test.features, predicted[:, -1])),
+            "golden.json": golden_cases(graph, data.test.features, predicted[:, -1]),
             "drift-profile.json": readable(profile),
             "MODEL_CARD.md": card.encode(),
         }
