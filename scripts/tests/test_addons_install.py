@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from cluster.addons import gateway, kserve, kubernetes, plan
-from cluster.addons.kube import Kube
+from cluster.addons.kube import Kube, established
 from cluster.box.network import Addresses
 from cluster.fetch import tools
 from cluster.progress import Step, run_steps
@@ -134,6 +134,19 @@ def test_only_a_success_with_an_answer_is_one(flags: int, count: int, expected: 
 
 def test_a_cut_dns_message_is_no_answer():
     assert not kubernetes.answers(b"\0\1\x81\x80")
+
+
+def definition(conditions: list[dict[str, str]] | None) -> dict[str, Any]:
+    return {"kind": "CustomResourceDefinition", "status": {"conditions": conditions}}
+
+
+@pytest.mark.parametrize("conditions", [None, [], [{"type": "Established", "status": "False"}]])
+def test_a_kind_that_is_not_served_yet_is_waited_for(conditions: list[dict[str, str]] | None):
+    served = definition([{"type": "NamesAccepted", "status": "True"}, {"type": "Established", "status": "True"}])
+    assert established(served)
+    assert established({"items": [served, served]})
+    assert not established(definition(conditions))
+    assert not established({"items": [served, definition(conditions)]})
 
 
 def steps() -> list[Step]:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from cluster import paths
-from cluster.progress import Step
+from cluster.progress import Step, wait_until
 from cluster.shell import CommandFailedError, run
 
 Manifest = dict[str, Any]
@@ -52,12 +52,16 @@ class Kube:
         """Apply manifests and return once the API server serves every kind they define.
 
         Raises:
-            CommandFailedError: one was refused, or is not served within a minute.
+            CommandFailedError: one was refused.
+            TimeoutError: one is not served within a minute.
         """
         definitions = [name for name in self.apply(manifests) if name.startswith("customresourcedefinition.")]
-        step.wait(f"{len(definitions)} definitions")
-        self.kubectl("wait", *definitions, "--for=condition=Established", "--timeout=60s")
-        step.wait("")
+
+        # Not `kubectl wait`: it ends with an error on a definition too new to have any condition.
+        def served() -> bool:
+            return established(json.loads(self.kubectl("get", *definitions, "--output=json")))
+
+        wait_until(served, seconds=60, what=f"{len(definitions)} definitions", step=step)
 
     def accepts(self, manifest: Manifest) -> bool:
         """Whether the API server, with every admission webhook it asks, would take `manifest` now."""
@@ -101,6 +105,17 @@ class Kube:
                 env={"KUBECONFIG": str(self.kubeconfig), **folders},
                 stdin=yaml.safe_dump(dict(values)),
             )
+
+
+def established(answer: Manifest) -> bool:
+    """Whether every definition in `answer` (one, or a list) is served by the API server."""
+    return all(
+        any(
+            condition["type"] == "Established" and condition["status"] == "True"
+            for condition in definition.get("status", {}).get("conditions") or []
+        )
+        for definition in answer.get("items", [answer])
+    )
 
 
 _SERVER_SIDE = ("--server-side", "--force-conflicts", f"--field-manager={_FIELD_MANAGER}")
