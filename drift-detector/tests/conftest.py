@@ -4,6 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says how busy the machine is, nothing about the code.
+settings.register_profile("leeway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("leeway")
 
 EVENTS = Path(__file__).parents[2] / "schemas" / "examples" / "events"
 

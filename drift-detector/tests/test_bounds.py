@@ -69,7 +69,7 @@ def entry(number: int, count: int, column: str = "x") -> Entry:
 @given(
     st.lists(st.tuples(st.integers(0, 12), st.sampled_from(["x", "y"])), max_size=40),
     st.integers(1, 10),
-    st.integers(700, 4000),
+    st.integers(900, 4000),
 )
 def test_a_window_holds_the_newest_within_its_bounds(events: list[tuple[int, str]], max_rows: int, max_bytes: int):
     window = Window(max_rows, max_bytes)

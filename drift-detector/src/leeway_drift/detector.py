@@ -14,7 +14,8 @@ from leeway_drift.window import Entry, Window
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of everything a sender could make grow; the defaults keep the detector below about 400 MiB.
+    """Bounds of everything a sender could make grow; the defaults keep the detector below 450 MiB:
+    256 in windows, 64 in the queue, the rest for remembered ids, bodies being read and Python itself.
 
     Attributes:
         body_bytes: of one event.
