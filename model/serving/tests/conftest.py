@@ -1,5 +1,6 @@
 """A small real bundle, made the way training makes one, and the application around it."""
 
+import asyncio
 import hashlib
 import json
 import shutil
@@ -11,6 +12,7 @@ import httpx
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, settings
 from prometheus_client import CollectorRegistry
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
@@ -24,6 +26,10 @@ from leeway_serving.app import Application
 from leeway_serving.http import Admission, Limits
 from leeway_serving.loading import Served, Told, load
 from leeway_serving.metrics import Metrics
+
+# A busy machine is no property of the code.
+settings.register_profile("leeway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("leeway")
 
 MODEL = "flights"
 INPUTS = [
@@ -58,11 +64,18 @@ def seal(directory: Path, **changes: Any) -> str:
         "name": MODEL,
         "version": "1.0.0",
         "task": "binary_classification",
-        "framework": {"scikit-learn": "1.9.1"},
+        "description": "A model for tests",
+        "frameworks": {"scikit-learn": "1.9.1"},
         "files": files,
         "inputs": INPUTS,
         "outputs": OUTPUTS,
         "metrics": {},
+        "data": {
+            "name": "made up",
+            "sha256": "0" * 64,
+            "rows": 400,
+            "time_span": ["2013-01-01T00:00:00Z", "2013-06-30T23:00:00Z"],
+        },
         **changes,
     }
     (directory / "manifest.json").write_text(json.dumps(manifest, indent=2))
@@ -100,7 +113,8 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         probabilities = pipeline.predict_proba(rows)
         data = {name: [None if value != value else value for value in rows[name].tolist()] for name in frame}  # noqa: PLR0124
         tensors = [
-            {"name": i["name"], "datatype": i["dtype"], "shape": [len(rows), 1], "data": data[i["name"]]} for i in INPUTS
+            {"name": i["name"], "datatype": i["dtype"], "shape": [len(rows), 1], "data": data[i["name"]]}
+            for i in INPUTS
         ]
         expected = [
             {
@@ -153,10 +167,13 @@ class Server:
         self.app.serve(served)
         return self
 
-    async def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        transport = httpx.ASGITransport(self.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
-            return await client.request(method, path, **options)
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(send())
 
     def value(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(f"leeway_inference_{name}", {"model": MODEL, **labels})

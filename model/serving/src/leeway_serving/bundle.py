@@ -183,6 +183,8 @@ def _input(entry: Mapping[str, Any]) -> Input:
         raise ModelError(
             f"{MANIFEST}: input {name!r} is {kind!r} with {dtype!r}; expected: numeric FP32 or categorical BYTES"
         )
+    if entry["nullable"] and dtype != "FP32":
+        raise ModelError(f"{MANIFEST}: input {name!r} is nullable; only a number can be missing")
     return Input(
         name,
         dtype,

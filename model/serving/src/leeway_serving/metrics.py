@@ -23,7 +23,7 @@ class Metrics:
         Args:
             registry: where to.
             model: label of every series.
-            version: label until `bind` says another.
+            version: label until `loaded` says another.
             in_flight: the number of requests being answered, asked at every scrape.
         """
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -57,10 +57,11 @@ class Metrics:
         self._load_seconds = Gauge(
             "leeway_inference_model_load_seconds", "Time from start to ready.", labels, registry=registry
         )
-        self.bind(version)
+        self._bind(version)
 
-    def bind(self, version: str) -> None:
+    def _bind(self, version: str) -> None:
         """Starts the series of `version` at 0 and forgets those of any other."""
+        self._version = version
         for family in (self._requests, self._duration, self._rows, self._in_flight, self._rejected):
             family.clear()
         model = self._model
@@ -76,7 +77,8 @@ class Metrics:
 
     def loaded(self, *, version: str, digest: str | None, seconds: float) -> None:
         """Says which model is loaded, `seconds` after the start of the server."""
-        self.bind(version)
+        if version != self._version:
+            self._bind(version)
         self._info.labels(self._model, version, digest or "").set(1)
         self._load_seconds.labels(self._model, version).set(seconds)
 

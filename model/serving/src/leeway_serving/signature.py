@@ -40,7 +40,7 @@ class Input:
         datatype: a key of `NUMPY_TYPES`.
         row_shape: shape without the first axis, which counts rows; -1 where any length goes. `(1,)` is a feature.
         rows: the only number of rows that the graph takes, or None if it takes any.
-        nullable: whether `null` may be sent: NaN for a float, the empty string for BYTES.
+        nullable: whether `null` may be sent for NaN; floats only.
         categories: the values seen in training, for people; others are served too.
         minimum: the smallest value seen in training, for people.
         maximum: the largest value seen in training, for people.

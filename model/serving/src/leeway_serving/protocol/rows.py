@@ -37,8 +37,7 @@ def decode_rows(rows: Any, signature: Signature, *, field: str, max_rows: int) -
 def encode_rows(outputs: Tensors, rows: int) -> list[Any]:
     """One answer per row: the value itself if the model has one output, else an object by output name.
 
-    The items are numpy values that orjson writes with the digits of their own precision. Outputs of shape `[n,1]`
-    are written as plain values.
+    Floats stay numpy's, for `orjson.OPT_SERIALIZE_NUMPY`. Outputs of shape `[n,1]` become plain values.
 
     Raises:
         RequestError: 400, when an output has not one value per row and only V2 can carry it.
@@ -49,7 +48,9 @@ def encode_rows(outputs: Tensors, rows: int) -> list[Any]:
             raise malformed(
                 f"output '{name}' of this model has shape {list(array.shape)}, not one per row; use the V2 protocol"
             )
-        columns.append(list(array[:, 0] if array.shape[1:] == (1,) else array))
+        values = array[:, 0] if array.shape[1:] == (1,) else array
+        # A float32 that becomes a Python float would be written with the digits of a float64.
+        columns.append(list(values) if values.dtype.kind == "f" else values.tolist())
     if len(columns) == 1:
         return columns[0]
     names = list(outputs)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from leeway_serving.errors import RequestError, malformed, too_large
+from leeway_serving.errors import malformed, too_large
 from leeway_serving.signature import FLOATS, INTEGERS, NUMPY_TYPES, Input, Tensors
 
 _PYTHON_TYPES: dict[str, frozenset[type]] = {
@@ -107,10 +107,13 @@ def build(columns: Sequence[Column]) -> Tensors:
         expected = _PYTHON_TYPES[datatype]
         if not types <= expected:
             for column in group:
-                _explain(column, expected)
-            if datatype == "BYTES":
-                values = ["" if value is None else value for value in values]
-        array = _array(values, datatype, group)
+                _name_wrong_type(column, expected)
+        try:
+            array = _convert(values, datatype)
+        except (OverflowError, FloatingPointError):
+            for column in group:
+                _name_misfit(column)
+            raise
         start = 0
         for column in group:
             end = start + len(column.values)
@@ -119,29 +122,21 @@ def build(columns: Sequence[Column]) -> Tensors:
     return tensors
 
 
-def _array(values: list[Any], datatype: str, group: list[Column]) -> np.ndarray[Any, Any]:
-    try:
-        with np.errstate(over="ignore"):  # found below, where the value can be named
-            array = np.array(values, dtype=NUMPY_TYPES[datatype])
-    except OverflowError:
-        raise _out_of_range(group, datatype) from None
-    if datatype in FLOATS and np.isinf(array).any():
-        raise _out_of_range(group, datatype)
-    return array
+def _convert(values: list[Any], datatype: str) -> np.ndarray[Any, Any]:
+    with np.errstate(over="raise"):  # else 1e39 would become an infinite FP32
+        return np.array(values, dtype=NUMPY_TYPES[datatype])
 
 
-def _out_of_range(group: list[Column], datatype: str) -> RequestError:
-    number = NUMPY_TYPES[datatype]
-    limits = np.finfo(number) if datatype in FLOATS else np.iinfo(number)  # type: ignore[type-var]
-    low, high = limits.min.item() if datatype in FLOATS else limits.min, limits.max  # type: ignore[union-attr]
-    for column in group:
-        for index, value in enumerate(column.values):
-            if value is not None and not low <= value <= high:
-                return malformed(f"{_place(column, index)}: {value} does not fit {datatype}")
-    raise AssertionError("numpy found a value out of range that Python did not")
+def _name_misfit(column: Column) -> None:
+    """Raises for the first value that the input's datatype cannot hold."""
+    for index, value in enumerate(column.values):
+        try:
+            _convert([value], column.input.datatype)
+        except (OverflowError, FloatingPointError):
+            raise malformed(f"{_place(column, index)}: {value} does not fit {column.input.datatype}") from None
 
 
-def _explain(column: Column, expected: frozenset[type]) -> None:
+def _name_wrong_type(column: Column, expected: frozenset[type]) -> None:
     """Raises for the first value of a wrong type; returns when there are only nulls where null may be."""
     allowed = expected | {type(None)} if column.input.nullable else expected
     for index, value in enumerate(column.values):

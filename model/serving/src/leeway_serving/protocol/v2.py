@@ -87,7 +87,7 @@ def _column(tensor: Any, index: int, signature: Signature, max_rows: int) -> Col
     spec = signature.by_name.get(name) if isinstance(name, str) else None
     if spec is None:
         raise malformed(f"inputs[{index}]: the model has no input {name!r}; expected are {_quoted(signature.by_name)}")
-    if datatype not in spec.accepts:
+    if not isinstance(datatype, str) or datatype not in spec.accepts:
         raise malformed(f"input '{name}': datatype {datatype!r} was sent; {spec.datatype} was expected")
     if not isinstance(data, list):
         raise malformed(f"input '{name}': 'data' is missing or no list; a list of {spec.datatype} values was expected")
