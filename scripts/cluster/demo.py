@@ -16,7 +16,7 @@ from images.oci import modelcar_image
 NAMESPACE = "leeway"
 RELEASE = "leeway"
 MODEL = "flights"
-HOSTNAME = "flights.leeway.test"
+HOSTNAME = "flights.leeway.internal"
 VERSION = "1.0.0"
 _TRAINING = paths.REPOSITORY / "model/training"
 _SOURCES = (_TRAINING, paths.REPOSITORY / "drift-detector")
@@ -57,7 +57,7 @@ def train(version: str, settings: Sequence[str] = ()) -> Path:
 
 
 def samples(rows: int) -> list[dict[str, Any]]:
-    """Return `rows` flights of the test period, each {row, request}: as an object, and as a V2 request."""
+    """Return `rows` flights of the test period: each as an object (`instance`) and as a V2 request (`v2`)."""
     file = paths.cache() / "bundles" / f"samples-{rows}-{_key([])}.ndjson"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,8 @@ def image(bundle: Path) -> ModelImage:
 
 def _training(command: str, *arguments: str | Path) -> None:
     log = paths.cache() / "logs" / "training.log"
-    run([paths.uv(), "run", "--no-dev", "--project", _TRAINING, command, *arguments], log=log, cwd=_TRAINING)
+    environment = {"VIRTUAL_ENV": ""}  # this program's own is not training's
+    run([paths.uv(), "run", "--no-dev", command, *arguments], log=log, cwd=_TRAINING, env=environment)
 
 
 def _key(arguments: Sequence[str]) -> str:

@@ -80,7 +80,6 @@ def values(built: dict[str, Built], model: demo.ModelImage) -> dict[str, Any]:
             for name, image in built.items()
             if name in OUR_IMAGES
         },
-        "gateway": {"className": "envoy"},
         "models": {demo.MODEL: {"model": model.values(), "hostnames": [demo.HOSTNAME]}},
     }
 
@@ -144,7 +143,7 @@ def _model(parts: Parts) -> demo.ModelImage:
 def _train(parts: Parts) -> None:
     parts.bundle = demo.train(demo.VERSION)
     parts.model = demo.image(parts.bundle)
-    parts.sample = demo.samples(1)[0]["row"]
+    parts.sample = {"rows": [demo.samples(1)[0]["instance"]]}
 
 
 def _start(cluster: paths.ClusterPaths, parts: Parts, step: Step) -> None:

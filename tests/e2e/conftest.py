@@ -22,7 +22,7 @@ def story() -> Story:
 
 @pytest.fixture(scope="session")
 def samples() -> list[dict[str, Any]]:
-    """A thousand flights of the test period: {row, request}."""
+    """A thousand flights of the test period: as an object and as a V2 request."""
     return demo.samples(1000)
 
 

@@ -28,14 +28,14 @@ def test_a_thousand_flights_agree_with_onnxruntime_and_the_detector_saw_each_onc
     session = onnxruntime.InferenceSession(str(bundle / "model.onnx"), providers=["CPUExecutionProvider"])
     before = {kind: set(story.windows(demo.VERSION, kind)["request_ids"]) for kind in ("request", "response")}
     caller = story.caller()
-    answers = [caller.call(f"/v2/models/{MODEL}/infer", sample["request"]) for sample in samples]
+    answers = [caller.call(f"/v2/models/{MODEL}/infer", sample["v2"]) for sample in samples]
     caller.close()
 
     assert [answer.error for answer in answers if answer.status != 200] == []
     assert {answer.version for answer in answers} == {story.stable_version()}
     for sample, answer in zip(samples, answers, strict=True):
         outputs = {tensor["name"]: tensor for tensor in answer.body["outputs"]}
-        label, probabilities = session.run(["label", "probabilities"], _feeds(sample["request"]))
+        label, probabilities = session.run(["label", "probabilities"], _feeds(sample["v2"]))
         assert outputs["label"]["data"] == label.tolist()
         assert np.abs(np.array(outputs["probabilities"]["data"]) - probabilities.ravel()).max() <= _TOLERANCE
 
@@ -55,12 +55,12 @@ def test_a_bad_request_is_refused_with_what_and_where_and_the_next_good_one_is_a
     story: Story, samples: list[dict[str, Any]]
 ) -> None:
     caller = story.caller()
-    rows = [dict(samples[0]["row"])]
+    rows = [dict(samples[0]["instance"])]
     name = next(key for key, value in rows[0].items() if isinstance(value, float | int))
     rows[0][name] = "soon"
 
     refused = caller.call(f"/v1/models/{MODEL}:predict", {"instances": rows})
-    answered = caller.call(f"/v1/models/{MODEL}:predict", {"instances": [samples[0]["row"]]})
+    answered = caller.call(f"/v1/models/{MODEL}:predict", {"instances": [samples[0]["instance"]]})
     caller.close()
 
     assert refused.status == 400

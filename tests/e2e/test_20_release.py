@@ -24,7 +24,7 @@ def _settled(story: Story, version: str) -> bool:
 def test_a_second_version_is_released_by_helm_upgrade_and_undone_by_helm_rollback_without_a_failed_request(
     story: Story, second: demo.ModelImage, samples: list[dict[str, Any]]
 ) -> None:
-    bodies = [sample["request"] for sample in samples]
+    bodies = [sample["v2"] for sample in samples]
     with traffic(story, bodies) as answers:
         eventually(lambda: len(answers) > 50, seconds=30, what="traffic before the release")
         story.upgrade(**second.values())
@@ -46,7 +46,7 @@ def test_an_upgrade_of_the_server_image_is_a_release_too(story: Story, samples: 
         **story.values,
         "images": {**story.values["images"], "onnxServer": {"tag": f"{tag}-next"}},
     }
-    with traffic(story, [sample["request"] for sample in samples], callers=2) as answers:
+    with traffic(story, [sample["v2"] for sample in samples], callers=2) as answers:
         story.upgrade_values(changed)
         eventually(
             lambda: story.rollout()["status"]["stable"]["slot"] != before["slot"],
@@ -69,7 +69,7 @@ def test_an_operator_killed_in_the_middle_of_a_release_changes_nothing_in_its_ou
 ) -> None:
     third = demo.image(demo.train("1.2.0", ["model.params.C=0.1"]))
     story.load(third.archive)
-    with traffic(story, [sample["request"] for sample in samples], callers=2) as answers:
+    with traffic(story, [sample["v2"] for sample in samples], callers=2) as answers:
         story.upgrade(**third.values())
         eventually(
             lambda: story.rollout()["status"].get("candidate", {}).get("version") == third.version,
@@ -87,7 +87,7 @@ def test_an_operator_killed_in_the_middle_of_a_release_changes_nothing_in_its_ou
 
 def test_the_endpoint_serves_what_the_status_says(story: Story, samples: list[dict[str, Any]]) -> None:
     caller = story.caller()
-    answer = caller.call(f"/v2/models/{MODEL}/infer", samples[0]["request"])
+    answer = caller.call(f"/v2/models/{MODEL}/infer", samples[0]["v2"])
     caller.close()
 
     assert answer.version == story.stable_version()
