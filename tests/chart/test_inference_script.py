@@ -26,6 +26,8 @@ METADATA = {
     ]
 }
 HOSTNAME = "flights.leeway.internal"
+# The body of an answer that no model gave: Envoy's is empty, and has no version.
+BY_THE_GATEWAY = ""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,7 @@ class Model(BaseHTTPRequestHandler):
         text = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(text)))
-        if status == 200:
+        if body != BY_THE_GATEWAY:
             self.send_header("x-leeway-version", "1.0.0")
         self.end_headers()
         self.wfile.write(text)
@@ -141,15 +143,16 @@ def test_the_given_request_is_sent_as_it_is(run: Gateway) -> None:
 
 
 def test_it_waits_for_a_model_that_is_coming_up(run: Gateway) -> None:
-    status, seen = run((503, {"error": "not ready"}), (404, ""), GOOD)
+    status, seen = run((404, BY_THE_GATEWAY), (500, BY_THE_GATEWAY), (503, {"error": "not ready"}), GOOD)
     assert status == 0
-    assert len(seen) == 3
+    assert len(seen) == 4
 
 
 @pytest.mark.parametrize(
     ("answer", "patience", "said"),
     [
         ((400, {"error": "inputs[0]: delay"}), 60, "answered 400, 200 was expected"),
+        ((500, {"error": "inference failed"}), 60, "answered 500"),
         ((503, {"error": "not ready"}), 0, "answered 503"),
         ((200, {"outputs": []}), 60, "outputs with data were expected"),
     ],

@@ -80,18 +80,20 @@ def call(connection: PinnedConnection, method: str, path: str, body: object = No
     """Sends one request; returns the answer and the version that gave it.
 
     Raises:
-        NotYetError: the answer is 404 or 503, as it is before route and model are up.
-        ValueError: any other answer than 200.
+        NotYetError: the gateway answered for lack of a model (404, 500 or 503 by Gateway API), or the model is not
+            ready (503).
+        ValueError: the model gave any other answer than 200.
     """
     payload = None if body is None else json.dumps(body)
     connection.request(method, path, payload, {"Content-Type": "application/json"})
     answer = connection.getresponse()
     text = answer.read().decode(errors="replace")
-    if answer.status in {404, 503}:
+    version = answer.getheader("x-leeway-version", "")
+    if answer.status != http.HTTPStatus.OK and (not version or answer.status == http.HTTPStatus.SERVICE_UNAVAILABLE):
         raise NotYetError(f"{method} {path} answered {answer.status}: {text[:300]}")
     if answer.status != http.HTTPStatus.OK:
         raise ValueError(f"{method} {path} answered {answer.status}, 200 was expected: {text[:300]}")
-    return json.loads(text), answer.getheader("x-leeway-version", "")
+    return json.loads(text), version
 
 
 def infer(config: dict[str, Any], name: str, model: dict[str, Any]) -> str:

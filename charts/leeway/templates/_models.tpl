@@ -98,8 +98,9 @@ containers:
       preStop:
         # KServe's logger agent drains for 30 s and still forwards requests here while it does.
         sleep: {seconds: 35}
-    securityContext:
-      {{- include "leeway.containerSecurityContext" . | nindent 6 }}
+    # No runAsGroup: KServe gives this container the user of its modelcar sidecar (oci://), and the model is read
+    # through that sidecar's /proc/<pid>/root, which the kernel allows only to a process of the same user and group.
+    securityContext: {{- omit (include "leeway.containerSecurityContext" . | fromYaml) "runAsGroup" | toYaml | nindent 6 }}
 {{- end -}}
 
 {{/* Named by content, and by release: a changed runtime is a new object, never an edit under a running slot. */}}
