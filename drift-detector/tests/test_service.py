@@ -151,6 +151,23 @@ def test_healthy_while_the_worker_lives():
     assert asyncio.run(story()) == [503, 200, 503]
 
 
+def test_a_worker_that_dies_asks_for_a_restart(event: Callable):
+    class Broken(Detector):
+        def process_next(self) -> bool:
+            raise RuntimeError("a fault of our own")
+
+    headers, body = event("v2-request")
+
+    async def story() -> None:
+        async with asyncio.timeout(30), running(Broken(Limits(), clock=lambda: 0.0)) as client:
+            await client.post("/", headers=headers, content=body)
+            while (await client.get("/health/live")).status_code != 503:  # noqa: ASYNC110 - the worker dies in the same loop
+                await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="a fault of our own"):
+        asyncio.run(story())
+
+
 def test_metrics_are_those_of_the_list(event: Callable):
     detector = new_detector()
     headers, body = event("v2-request")
@@ -194,6 +211,7 @@ def test_the_command_serves_counts_and_ends_in_order(event: Callable):
         lines += [json.loads(line) for line in process.stdout]
     assert process.returncode == 0
     assert re.search(r'^leeway_drift_events_total\{model="",.*outcome="malformed".*\} 0.0$', metrics, re.MULTILINE)
+    assert re.search(r'^leeway_drift_events_total\{model="flights",.*outcome="dropped".*\} 0.0$', metrics, re.MULTILINE)
     assert re.search(r"^process_resident_memory_bytes ", metrics, re.MULTILINE)
     assert [line["message"] for line in lines if line["logger"].startswith("leeway_drift")] == [
         "starting",

@@ -14,8 +14,10 @@ from leeway_drift.window import Entry, Window
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of everything a sender could make grow; the defaults keep the detector below 450 MiB:
-    256 in windows, 64 in the queue, the rest for remembered ids, bodies being read and Python itself.
+    """Bounds of everything a sender could make grow.
+
+    The defaults add up to 256 MiB in windows, 64 in the queue, about 20 for remembered ids and 70 for Python itself;
+    bodies being read come on top, at most five per pod of a served model.
 
     Attributes:
         body_bytes: of one event.
