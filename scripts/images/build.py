@@ -104,20 +104,25 @@ def build(name: str) -> Built:
 def build_model(bundle: Path, name: str) -> Built:
     """Return the image that gives `bundle` to KServe as storageUri oci://<reference>. Needs no root.
 
-    The tag is the model's version and the first 12 hex digits of the bundle's digest.
-
     Raises:
         CommandFailedError: Debian's busybox could not be fetched.
         ValueError: the bundle has no manifest.json with a version, or one of the names cannot be part of a reference.
     """
+    reference = model_reference(bundle, name)
+    archive = paths.cache() / "images" / f"model-{name}-{reference.rpartition(':')[2]}.tar"
+    oci.modelcar_image(archive, reference, bundle, busybox=debian.unpack(["busybox-static"]) / "bin/busybox")
+    return Built(reference, archive, archive.stat().st_size)
+
+
+def model_reference(bundle: Path, name: str) -> str:
+    """Return the image name of a bundle; its tag is the version and the first 12 hex digits of the bundle's digest.
+
+    Raises:
+        ValueError: the bundle has no manifest.json with a version.
+    """
     manifest = _manifest(bundle)
     canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    digest = hashlib.sha256(canonical.encode()).hexdigest()[:12]
-    reference = f"docker.io/leeway/model-{name}:{manifest['version']}-{digest}"
-    archive = paths.cache() / "images" / f"model-{name}-{digest}.tar"
-    busybox = debian.unpack(["busybox-static"]) / "bin/busybox"
-    oci.modelcar_image(archive, reference, bundle, busybox=busybox)
-    return Built(reference, archive, archive.stat().st_size)
+    return f"docker.io/leeway/model-{name}:{manifest['version']}-{hashlib.sha256(canonical.encode()).hexdigest()[:12]}"
 
 
 def _manifest(bundle: Path) -> dict[str, Any]:
@@ -126,11 +131,9 @@ def _manifest(bundle: Path) -> dict[str, Any]:
         manifest = json.loads(file.read_text())
     except (OSError, json.JSONDecodeError) as error:
         raise ValueError(f"{file}: expected a bundle's manifest: {error}") from error
-    match manifest:
-        case {"version": str()}:
-            return manifest
-        case _:
-            raise ValueError(f"{file}: expected an object with a string `version`")
+    if not (isinstance(manifest, dict) and isinstance(manifest.get("version"), str)):
+        raise ValueError(f"{file}: expected an object with a string `version`")  # noqa: TRY004 - a fault in a file
+    return manifest
 
 
 def stage(image: Image, repository: Path, context: Path) -> None:

@@ -83,7 +83,7 @@ class _Buildah:
         (home / "storage.conf").write_text(
             f'[storage]\ndriver = "overlay"\ngraphroot = "{home}/storage"\nrunroot = "{home}/run"\n'
         )
-        self._home, self._log, self._binary = home, log, home / "buildah"
+        self._home, self._log, self._binary = home, log, home / f"buildah-{root.name}"
         if not self._binary.exists():
             _link_to_own_libraries(root, self._binary)
         self._environment = {
