@@ -32,6 +32,7 @@ ROUTED_PATHS = (
 )
 # The agent drains its queue of events for 30 s; the runtime's preStop outlives that, and the pod outlives both.
 GRACE_SECONDS = 75
+UID = 10001
 
 
 def slot_name(model: str, slot: Slot) -> str:
@@ -119,8 +120,13 @@ def inference_service(rollout: Rollout, arm: Arm, sink_url: str | None) -> dict[
         env.append({"name": "LEEWAY_BUNDLE_DIGEST", "value": release.digest})
     predictor: dict[str, Any] = {
         "automountServiceAccountToken": False,
-        # No runAsUser: the modelcar sidecar's uid must be able to differ, and KServe sets it for both.
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        # For the containers that KServe adds without a word on it (a modelcar's check runs as the image's root
+        # otherwise); where modelcars have a uid of their own, KServe sets that on the containers concerned.
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": UID,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
         "terminationGracePeriodSeconds": GRACE_SECONDS,
         "topologySpreadConstraints": [
             {

@@ -40,6 +40,8 @@ from leeway_operators.core.verify import Check, verify
 # Pods are asked for their word, which no watch reports.
 LOOK_AGAIN = timedelta(seconds=2)
 LOOK_AGAIN_FAILED = timedelta(seconds=15)
+# A slot that has just got the traffic keeps its replicas this long: its autoscaler still counts the idle minutes.
+HANDOVER = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def plan(rollout: Rollout, memory: Status, seen: Seen, now: datetime, sink_url: 
         *_remember(memory, status, events),
         *_deploy(rollout, status, seen, sink_url),
         *_route(rollout, status, seen),
-        *_scale(rollout, status, seen),
+        *_scale(rollout, status, seen, now),
         *_tidy(rollout, status, seen),
     )
     return Plan(actions=actions, status=status, again_in=_again_in(rollout, status, check, now))
@@ -189,7 +191,7 @@ def _check_candidate(status: Status, rollout: Rollout, seen: Seen, now: datetime
     if not slot.runs(arm.release.revision) and seen.runtime is None and name not in seen.copies:
         missing = f"ServingRuntime {rollout.spec['runtime']} does not exist in namespace {rollout.namespace}"
         return Check(state="Failed", reason="RuntimeNotFound", message=missing)
-    replicas = _replicas(rollout, status, seen, arm.slot) if arm.slot in seen.hpas else 1
+    replicas = _replicas(rollout, status, seen, arm.slot, now) if arm.slot in seen.hpas else 1
     return verify(arm, slot, replicas, now)
 
 
@@ -204,12 +206,14 @@ def _weights(status: Status, rollout: Rollout, check: Check | None) -> Weights:
     return Weights.all_on(status.stable.slot) if status.stable is not None else Weights()
 
 
-def _replicas(rollout: Rollout, status: Status, seen: Seen, slot: Slot) -> int:
+def _replicas(rollout: Rollout, status: Status, seen: Seen, slot: Slot, now: datetime) -> int:
     """`minReplicas` of a slot: its own for stable, as many as stable runs for the one that may take its traffic."""
-    wanted = rollout.min_replicas
-    if status.stable is not None and slot != status.stable.slot:
-        deployment = seen.slots[status.stable.slot].deployment
+    wanted, stable = rollout.min_replicas, status.stable
+    if stable is not None and slot != stable.slot:
+        deployment = seen.slots[stable.slot].deployment
         wanted = max(wanted, deployment.desired if deployment is not None else 0)
+    elif stable is not None and now - stable.since < HANDOVER:
+        wanted = max(wanted, seen.hpas[slot].min_replicas or 0)
     return min(wanted, seen.hpas[slot].max_replicas)
 
 
@@ -250,11 +254,11 @@ def _route(rollout: Rollout, status: Status, seen: Seen) -> Iterator[Action]:
         yield ApplyRoute(body=body)
 
 
-def _scale(rollout: Rollout, status: Status, seen: Seen) -> Iterator[Action]:
+def _scale(rollout: Rollout, status: Status, seen: Seen, now: datetime) -> Iterator[Action]:
     for slot in SLOTS:
         if slot not in seen.hpas or slot not in _roles(status):
             continue
-        replicas = _replicas(rollout, status, seen, slot)
+        replicas = _replicas(rollout, status, seen, slot, now)
         if seen.hpas[slot].min_replicas != replicas:
             yield SetMinReplicas(body=objects.min_replicas(rollout, slot, replicas))
 
@@ -282,9 +286,10 @@ def _roles(status: Status) -> Mapping[Slot, Arm]:
 def _again_in(rollout: Rollout, status: Status, check: Check | None, now: datetime) -> timedelta | None:
     if status.candidate is not None:
         return LOOK_AGAIN_FAILED if check is not None and check.state == "Failed" else LOOK_AGAIN
-    if status.previous is not None:
-        return max(status.previous.since + rollout.rollback_window - now, LOOK_AGAIN)
-    return None
+    ends = [status.previous.since + rollout.rollback_window] if status.previous is not None else []
+    if status.stable is not None and now < status.stable.since + HANDOVER:
+        ends.append(status.stable.since + HANDOVER)
+    return max(min(ends) - now, LOOK_AGAIN) if ends else None
 
 
 # ---------------------------------------------------------------------------------------- what people are told

@@ -1,0 +1,255 @@
+"""The thin parts: queue, controller, metrics, probe, health."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+
+from leeway_operators.core.model import Word
+from leeway_operators.shell import api
+from leeway_operators.shell.controller import WATCHED, Controller, key_of
+from leeway_operators.shell.health import serve_health
+from leeway_operators.shell.metrics import Metrics
+from leeway_operators.shell.probe import HttpProbe
+from leeway_operators.shell.queue import Queue
+from leeway_operators.shell.reconcile import Reconciled
+from tests.world import NAME, NAMESPACE, REPOSITORY, World, spec
+
+KEY = (NAMESPACE, NAME)
+NOW = timedelta(0)
+
+
+class Clock:
+    """Stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+# --------------------------------------------------------------------------------------------------- queue
+
+
+def test_a_key_waits_once_and_until_its_time() -> None:
+    clock = Clock()
+    queue = Queue(clock)
+    queue.add(KEY, timedelta(seconds=9))
+    queue.add(KEY, timedelta(seconds=5))
+    queue.add(KEY, timedelta(seconds=7))
+    assert queue.pop(NOW) is None
+    clock.now = 5
+    assert queue.pop(NOW) == KEY
+    clock.now = 20
+    assert queue.pop(NOW) is None
+
+
+def test_a_failing_key_comes_back_later_each_time_and_at_most_after_a_minute() -> None:
+    queue = Queue(Clock())
+    delays = [queue.failed(KEY).total_seconds() for _ in range(9)]
+    assert delays == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    queue.succeeded(KEY)
+    assert queue.failed(KEY).total_seconds() == 1
+
+
+def test_a_closed_queue_gives_nothing() -> None:
+    queue = Queue(Clock())
+    queue.add(KEY)
+    queue.close()
+    assert queue.pop(timedelta(hours=1)) is None
+
+
+# ---------------------------------------------------------------------------------------------- controller
+
+
+def controller(world: World, clock: Clock, metrics: Metrics) -> tuple[Controller, Queue]:
+    queue = Queue(clock)
+
+    def reconcile(namespace: str, name: str) -> Reconciled | None:
+        if world.body["metadata"].get("broken"):
+            raise ConnectionError("the API server is away")
+        return world.operator().reconcile(namespace, name)
+
+    made = Controller(world, None, reconcile=reconcile, queue=queue, metrics=metrics, monotonic=clock)  # type: ignore[arg-type]
+    return made, queue
+
+
+def test_an_error_is_counted_and_tried_again() -> None:
+    world, clock, registry = World(), Clock(), CollectorRegistry()
+    world.release(spec())
+    worker, queue = controller(world, clock, Metrics(registry))
+    worker.work_on(KEY)
+    world.body["metadata"]["broken"] = True
+    worker.work_on(KEY)
+    labels = {"namespace": NAMESPACE, "model": NAME}
+    assert registry.get_sample_value("leeway_rollout_reconcile_errors_total", labels) == 1
+    del world.body["metadata"]["broken"]
+    clock.now = 1
+    assert queue.pop(NOW) == KEY
+
+
+def test_a_worker_that_hangs_is_not_alive() -> None:
+    world, clock = World(), Clock()
+    worker, _ = controller(world, clock, Metrics(CollectorRegistry()))
+    assert worker.alive
+    clock.now = 301
+    assert not worker.alive
+
+
+def test_it_is_ready_once_everything_was_listed() -> None:
+    worker, _ = controller(World(), Clock(), Metrics(CollectorRegistry()))
+    assert not worker.ready
+
+
+@pytest.mark.parametrize("resource", [resource for resource, _ in WATCHED])
+def test_every_watched_object_leads_to_its_rollout(resource: api.Resource) -> None:
+    name = NAME if resource == api.ROLLOUTS else "something"
+    item = {"metadata": {"namespace": NAMESPACE, "name": name, "labels": {"leeway.dev/model": NAME}}}
+    assert key_of(resource, item) == KEY
+
+
+def test_an_object_that_is_nobodys_leads_nowhere() -> None:
+    assert key_of(api.ROUTES, {"metadata": {"namespace": NAMESPACE, "name": "x"}}) is None
+    assert key_of(api.ROLLOUTS, {"kind": "Status", "metadata": {}}) is None
+
+
+# ------------------------------------------------------------------------------------------------- metrics
+
+
+def scraped(world: World) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    for version in ("1", "2"):
+        world.release(spec(version))
+        for _ in range(12):
+            metrics.reconciled(KEY, world.operator().reconcile(*KEY))
+            world.tick()
+    return registry
+
+
+def test_the_metrics_are_those_of_the_list() -> None:
+    listed = yaml.safe_load((REPOSITORY / "schemas/metrics.yaml").read_text())["metrics"]
+    expected = {
+        (entry["name"], entry["type"], frozenset(entry["labels"]), entry["help"])
+        for entry in listed
+        if entry["component"] == "operators"
+    }
+    exposed = {
+        (
+            family.name + ("_total" if family.type == "counter" else ""),
+            family.type,
+            frozenset(key for sample in family.samples for key in sample.labels if key != "le"),
+            family.documentation,
+        )
+        for family in scraped(World()).collect()
+    }
+    assert exposed == expected
+
+
+def test_weights_and_outcomes_are_those_of_the_rollout() -> None:
+    registry = scraped(World())
+    where = {"namespace": NAMESPACE, "model": NAME}
+
+    def value(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(name, where | labels)
+
+    assert value("leeway_rollout_weight", slot="b", version="2") == 100
+    assert value("leeway_rollout_weight", slot="a", version="1") == 0
+    assert value("leeway_rollout_phase", phase="Stable") == 1
+    assert value("leeway_rollout_phase", phase="Failed") == 0
+    assert value("leeway_rollout_outcomes_total", outcome="Promoted", reason="Verified") == 2
+    assert value("leeway_rollout_outcomes_total", outcome="Undone", reason="Reverted") == 0
+
+
+def test_a_rollout_that_is_gone_leaves_no_series() -> None:
+    registry, world = CollectorRegistry(), World()
+    metrics = Metrics(registry)
+    world.release(spec())
+    metrics.reconciled(KEY, world.operator().reconcile(*KEY))
+    metrics.reconciled(KEY, None)
+    left = [sample for family in registry.collect() for sample in family.samples if "model" in sample.labels]
+    assert left == []
+
+
+# --------------------------------------------------------------------------------------------------- probe
+
+
+@contextmanager
+def server(status: int, body: bytes, seen: list[tuple[str, str | None]]) -> Iterator[int]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append((self.path, self.headers["x-leeway-probe"]))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        thread = Thread(target=listening.serve_forever, args=(0.01,))
+        thread.start()
+        yield listening.server_address[1]
+        listening.shutdown()
+        thread.join()
+
+
+def asked(status: int, body: Any) -> tuple[Word, list[tuple[str, str | None]]]:
+    seen: list[tuple[str, str | None]] = []
+    with server(status, body if isinstance(body, bytes) else json.dumps(body).encode(), seen) as port:
+        probe = HttpProbe(port)
+        word = probe("127.0.0.1", NAME)
+        probe.close()
+    return word, seen
+
+
+def test_the_servers_word_is_its_metadata_and_the_question_is_marked_as_a_probe() -> None:
+    parameters = {"version": "2", "bundle_digest": "sha256:1", "task": "regression"}
+    word, seen = asked(200, {"name": NAME, "parameters": parameters})
+    assert word == Word(version="2", digest="sha256:1")
+    assert seen == [(f"/v2/models/{NAME}", "1")]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (503, {"error": "bundle digest differs"}, "bundle digest differs"),
+        (503, {}, "answered 503"),
+        (200, b"<html>", "not JSON"),
+        (200, [], "not an object"),
+        (200, {"name": NAME}, "without parameters.version"),
+    ],
+)
+def test_a_refusal_is_told_in_its_own_words(status: int, body: Any, error: str) -> None:
+    word, _ = asked(status, body)
+    assert word.version is None
+    assert error in (word.error or "")
+
+
+def test_silence_is_an_error_that_names_the_port() -> None:
+    with server(200, b"", []) as port:
+        pass
+    probe = HttpProbe(port)
+    word = probe("127.0.0.1", NAME)
+    probe.close()
+    assert word == Word(error=f"no answer on port {port}: ConnectError")
+
+
+# -------------------------------------------------------------------------------------------------- health
+
+
+def test_health_answers_what_the_checks_say() -> None:
+    listening = serve_health(0, {"/healthz": lambda: True, "/readyz": lambda: False})
+    with httpx.Client(base_url=f"http://127.0.0.1:{listening.server_address[1]}", trust_env=False) as client:
+        assert [client.get(path).status_code for path in ("/healthz", "/readyz", "/")] == [200, 503, 404]
+    listening.shutdown()
+    listening.server_close()

@@ -1,0 +1,324 @@
+"""A cluster in memory: the API server's behaviour that the operator relies on, KServe, a gateway and model servers.
+
+Deterministic: nothing moves but by a call of the operator, or by `World.tick`.
+"""
+
+import copy
+import functools
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from leeway_operators.core import documents, objects
+from leeway_operators.core.model import Word
+from leeway_operators.shell import api
+from leeway_operators.shell.reconcile import Reconciler
+
+NAMESPACE, NAME = "models", "flights"
+SINK = "http://sink.example/"
+REPOSITORY = Path(__file__).parents[2]
+Key = tuple[api.Resource, str]
+
+
+class Crashed(Exception):  # noqa: N818 the operator's death is no error of its own
+    """The operator was killed."""
+
+
+@functools.cache
+def crd() -> dict[str, Any]:
+    """The CustomResourceDefinition, without the chart's guards."""
+    text = (REPOSITORY / "charts/leeway/templates/crds/modelrollouts.yaml").read_text()
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("{{")]
+    document: dict[str, Any] = yaml.safe_load("\n".join(lines))
+    return document
+
+
+def rollout_schema() -> dict[str, Any]:
+    """The schema of a ModelRollout."""
+    schema: dict[str, Any] = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return schema
+
+
+def defaulted(schema: Mapping[str, Any], value: Any) -> Any:
+    """What the API server makes of a document: defaults filled in, from the CRD itself."""
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        filled = {key: copy.deepcopy(sub["default"]) for key, sub in known.items() if "default" in sub} | value
+        return {key: defaulted(known.get(key, {}), item) for key, item in filled.items()}
+    if isinstance(value, list):
+        return [defaulted(schema.get("items", {}), item) for item in value]
+    return value
+
+
+def spec(version: str = "1", **model: Any) -> dict[str, Any]:
+    """A ModelRollout's spec as a user writes it."""
+    return {
+        "model": {
+            "storageUri": f"oci://docker.io/leeway/model-flights:{version}",
+            "version": version,
+            "digest": digest(version),
+            **model,
+        },
+        "endpoint": {"gateway": {"name": "leeway", "namespace": "leeway"}, "hostnames": ["flights.example.org"]},
+        "runtime": "leeway-onnx-1",
+    }
+
+
+def digest(version: str) -> str:
+    """The digest of a version's bundle in this world."""
+    return "sha256:" + version.encode().hex().rjust(64, "0")
+
+
+@dataclass
+class World:
+    """Everything there is. `images` maps a storageUri to the word of the server that loads it."""
+
+    objects: dict[Key, dict[str, Any]] = field(default_factory=dict)
+    images: dict[str, Word] = field(default_factory=dict)
+    load: dict[str, int] = field(default_factory=dict)
+    """Replicas that a slot's autoscaler wants for its traffic."""
+    now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    writes: list[tuple[str, str]] = field(default_factory=list)
+    crash_after: int | None = None
+    reads: set[tuple[str, str]] = field(default_factory=set)
+    on_write: Callable[["World"], None] | None = None
+
+    def __post_init__(self) -> None:
+        """Install the chart's runtime."""
+        self.put(
+            api.RUNTIMES,
+            {
+                "metadata": {"name": "leeway-onnx-1", "namespace": NAMESPACE},
+                "spec": {"supportedModelFormats": [{"name": "onnx", "autoSelect": True, "priority": 1}]},
+            },
+        )
+
+    # ------------------------------------------------------------------------------------ people and KServe
+
+    def put(self, resource: api.Resource, body: dict[str, Any]) -> None:
+        """Somebody else writes an object."""
+        self.objects[resource, body["metadata"]["name"]] = body
+
+    def release(self, wished: dict[str, Any]) -> None:
+        """Somebody applies a ModelRollout; the API server fills in the defaults and counts the generation."""
+        full = defaulted(rollout_schema()["properties"]["spec"], wished)
+        body = self.objects.setdefault(
+            (api.ROLLOUTS, NAME),
+            {"metadata": {"name": NAME, "namespace": NAMESPACE, "uid": "u-1", "generation": 0}, "spec": None},
+        )
+        if body["spec"] != full:
+            body["spec"] = full
+            body["metadata"]["generation"] += 1
+        model = full["model"]
+        self.images.setdefault(model["storageUri"], Word(version=model["version"], digest=digest(model["version"])))
+
+    def tick(self, seconds: int = 5) -> None:
+        """Time passes: KServe, kubelet and gateway do what they were asked to."""
+        self.now += timedelta(seconds=seconds)
+        for slot in ("a", "b"):
+            self._kserve(slot)
+        route = self.objects.get((api.ROUTES, NAME))
+        if route is not None:
+            accepted = {"type": "Accepted", "status": "True", "reason": "Accepted", "message": ""}
+            parent = route["spec"]["parentRefs"][0]
+            route["status"] = {"parents": [{"parentRef": parent, "conditions": [accepted]}]}
+
+    def _kserve(self, slot: str) -> None:
+        service = self.objects.get((api.INFERENCE_SERVICES, f"{NAME}-{slot}"))
+        name = f"{NAME}-{slot}-predictor"
+        mine = [key for key, item in self.objects.items() if item["metadata"].get("of") == name]
+        if service is None or service["metadata"]["annotations"][objects.STOP] == "true":
+            for key in mine:
+                del self.objects[key]
+            if service is not None:
+                service["status"] = {"conditions": [{"type": "Ready", "status": "False", "reason": "Stopped"}]}
+            return
+        model = service["spec"]["predictor"]["model"]
+        if (api.RUNTIMES, model["runtime"]) not in self.objects:
+            return
+        deployment = self.objects.get((api.DEPLOYMENTS, name))
+        labels = service["metadata"]["labels"]
+        new = deployment is None or deployment["spec"]["template"]["metadata"]["labels"] != labels
+        generation = 1 if deployment is None else deployment["metadata"]["generation"] + new
+        hpa = self.objects.get((api.HPAS, f"{NAME}-{slot}-scale"))
+        replicas = max(hpa["spec"].get("minReplicas", 1), self.load.get(slot, 1)) if hpa is not None else 1
+        word = self.images[model["storageUri"]]
+        # A fresh template is first only promised: its pods come with the next tick.
+        up = replicas if not new and word.error is None else 0
+        counts = {"replicas": replicas, "updatedReplicas": replicas, "availableReplicas": up, "readyReplicas": up}
+        for key in mine:
+            del self.objects[key]
+        meta = {"namespace": NAMESPACE, "of": name, "labels": labels}
+        self.put(
+            api.DEPLOYMENTS,
+            {
+                "metadata": {"name": name, "generation": generation, **meta},
+                "spec": {"replicas": replicas, "template": {"metadata": {"labels": labels}}},
+                "status": {"observedGeneration": generation - new, **counts},
+            },
+        )
+        addresses = [f"10.0.{'ab'.index(slot)}.{number}" for number in range(replicas)]
+        for address in addresses if not new else ():
+            ready = "True" if up else "False"
+            pod = {"metadata": {"name": f"{name}-{address}", **meta}, "uri": model["storageUri"]}
+            self.put(api.PODS, pod | {"status": {"podIP": address, "conditions": [{"type": "Ready", "status": ready}]}})
+        self.put(
+            api.ENDPOINT_SLICES,
+            {
+                "metadata": {"name": name, **meta, "labels": {"kubernetes.io/service-name": name}},
+                "endpoints": [{"addresses": [a], "conditions": {"ready": True}} for a in addresses[:up]],
+            },
+        )
+        # As KServe does it: Ready stays as it was until the new template's pods decide.
+        if up or not new:
+            service["status"] = {"conditions": [{"type": "Ready", "status": "True" if up else "False", "message": ""}]}
+
+    # ------------------------------------------------------------------------------------ what tests look at
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The ModelRollout."""
+        return self.objects[api.ROLLOUTS, NAME]
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """Its status."""
+        status: dict[str, Any] = self.body.get("status", {})
+        return status
+
+    def condition(self, kind: str) -> dict[str, Any]:
+        """One of its conditions."""
+        found: dict[str, Any] = next(entry for entry in self.status["conditions"] if entry["type"] == kind)
+        return found
+
+    def shares(self) -> dict[str, int]:
+        """Slot → weight, as the gateway has it."""
+        route = self.objects.get((api.ROUTES, NAME))
+        backends = route["spec"]["rules"][0]["backendRefs"] if route is not None else []
+        return {ref["name"].removesuffix("-predictor")[-1]: ref["weight"] for ref in backends}
+
+    def served(self, slot: str) -> set[tuple[str | None, str | None]]:
+        """(version, digest) of every ready pod behind a slot's Service."""
+        ready = self.objects.get((api.ENDPOINT_SLICES, f"{NAME}-{slot}-predictor"), {"endpoints": []})["endpoints"]
+        words = [self(endpoint["addresses"][0], NAME) for endpoint in ready]
+        return {(word.version, word.digest) for word in words}
+
+    def events(self) -> list[str]:
+        """Reasons of the Events, in the order of their creation."""
+        return [item["reason"] for (resource, _), item in self.objects.items() if resource == api.EVENTS]
+
+    # ------------------------------------------------------------------------------------ the probe
+
+    def __call__(self, ip: str, model: str) -> Word:
+        """The word of the server on a pod."""
+        assert model == NAME
+        pods = (item for (resource, _), item in self.objects.items() if resource == api.PODS)
+        pod = next(item for item in pods if item["status"]["podIP"] == ip)
+        return self.images[pod["uri"]]
+
+    # ------------------------------------------------------------------------------------ the API server
+
+    def _write(self, verb: str, resource: api.Resource) -> None:
+        if self.crash_after is not None:
+            if self.crash_after == 0:
+                raise Crashed
+            self.crash_after -= 1
+        self.writes.append((verb, resource.plural))
+
+    def _written(self) -> None:
+        if self.on_write is not None:
+            self.on_write(self)
+
+    def get(self, resource: api.Resource, namespace: str, name: str) -> dict[str, Any] | None:
+        """See `Api.get`."""
+        assert namespace == NAMESPACE
+        self.reads.add(("get", resource.plural))
+        return copy.deepcopy(self.objects.get((resource, name)))
+
+    def list(self, resource: api.Resource, namespace: str | None, selector: str = "") -> list[dict[str, Any]]:
+        """See `Api.list`; the selectors are those the operator uses."""
+        assert namespace == NAMESPACE
+        self.reads.add(("list", resource.plural))
+        found = [item for (kind, _), item in self.objects.items() if kind == resource]
+        return copy.deepcopy([item for item in found if _selected(item, selector)])
+
+    def apply(self, resource: api.Resource, body: Mapping[str, Any], *, status: bool = False) -> None:
+        """See `Api.apply`."""
+        wished = json.loads(json.dumps(body))
+        self._write("status" if status else "apply", resource)
+        key = (resource, wished["metadata"]["name"])
+        live = self.objects.get(key)
+        if status:
+            assert live is not None
+            live["status"] = wished["status"]
+        elif resource == api.HPAS:
+            assert live is not None
+            live["spec"]["minReplicas"] = wished["spec"]["minReplicas"]
+        else:
+            if resource == api.INFERENCE_SERVICES and live is not None:
+                self._assert_not_serving(wished["metadata"]["name"])
+            kept = {"status": live["status"]} if live is not None and "status" in live else {}
+            self.objects[key] = wished | kept
+        self._written()
+
+    def _assert_not_serving(self, name: str) -> None:
+        assert self.shares().get(name[-1], 0) == 0, f"{name} serves and was edited"
+
+    def create(self, resource: api.Resource, body: Mapping[str, Any]) -> None:
+        """See `Api.create`."""
+        self._write("create", resource)
+        self.objects.setdefault((resource, body["metadata"]["name"]), json.loads(json.dumps(body)))
+        self._written()
+
+    def annotate(self, resource: api.Resource, namespace: str, name: str, annotations: Mapping[str, str]) -> None:
+        """See `Api.annotate`."""
+        assert namespace == NAMESPACE
+        self._write("annotate", resource)
+        if annotations.get(objects.STOP) == "true":
+            self._assert_not_serving(name)
+        self.objects[resource, name]["metadata"]["annotations"].update(annotations)
+        self._written()
+
+    def delete(self, resource: api.Resource, namespace: str, name: str) -> None:
+        """See `Api.delete`."""
+        assert namespace == NAMESPACE
+        self._write("delete", resource)
+        self.objects.pop((resource, name), None)
+        self._written()
+
+    # ------------------------------------------------------------------------------------ running the operator
+
+    def operator(self) -> Reconciler:
+        """A freshly started operator."""
+        return Reconciler(self, self, lambda: self.now, SINK, "operator-0")
+
+    def settle(self, rounds: int = 12) -> None:
+        """Let operator and cluster take turns; every look is by an operator that remembers nothing."""
+        for _ in range(rounds):
+            self.operator().reconcile(NAMESPACE, NAME)
+            self.tick()
+
+    def document(self) -> dict[str, Any]:
+        """What must not depend on when the operator was killed: roles, weights and outcomes, without times."""
+        status = documents.status_of(self.body)
+        roles = {"stable": status.stable, "candidate": status.candidate, "previous": status.previous}
+        return {
+            "roles": {role: (arm.slot, arm.release) for role, arm in roles.items() if arm is not None},
+            "weights": status.weights,
+            "phase": status.phase,
+            "shares": self.shares(),
+            "history": [(record.version, record.outcome) for record in status.history],
+        }
+
+
+def _selected(item: Mapping[str, Any], selector: str) -> bool:
+    labels = item["metadata"].get("labels", {})
+    if " in (" in selector:
+        key, values = selector.removesuffix(")").split(" in (")
+        return labels.get(key) in values.split(",")
+    return all(labels.get(key) == value for key, value in (term.split("=") for term in selector.split(",")))
