@@ -22,3 +22,11 @@ def test_an_upgrade_applies_the_same_kind_first(render: Render) -> None:
     assert hook["metadata"].pop("annotations") == {"helm.sh/hook": "pre-upgrade"}
     assert hook == yaml.safe_load(CRD_FILE.read_text())
     assert not render({"crds": {"install": False}}).all("CustomResourceDefinition")
+
+
+def test_the_kind_is_the_one_that_the_operator_is_tested_with() -> None:
+    source = (CHART / "templates/crds/modelrollouts.yaml").read_text().splitlines()
+    without_guards = "\n".join(line for line in source if not line.lstrip().startswith("{{"))
+    expected = yaml.safe_load(without_guards)
+    expected["metadata"].pop("annotations", None)
+    assert yaml.safe_load(CRD_FILE.read_text()) == expected
