@@ -31,7 +31,9 @@ def arm(wished: Rollout) -> Arm:
 
 def built(name: str) -> dict[str, Any]:
     wished = rollout()
-    source = {"spec": {"supportedModelFormats": [{"name": "onnx", "autoSelect": True, "priority": 1}], "volumes": []}}
+    source = {
+        "spec": {"supportedModelFormats": [{"name": "onnx", "autoSelect": True, "priority": 1}], "containers": []}
+    }
     return {
         "inference-service": objects.inference_service(wished, arm(wished), SINK),
         "inference-service-direct": objects.inference_service(

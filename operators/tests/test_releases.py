@@ -55,6 +55,47 @@ def test_a_look_at_a_settled_cluster_writes_nothing(world: World) -> None:
     assert world.writes == []
 
 
+def switch(world: World, **changes: Any) -> None:
+    """Release version 2, up to the very look that records the switch."""
+    world.release(spec("2") | changes)
+    while world.status["stable"]["version"] == "1":
+        world.operator().reconcile(NAMESPACE, NAME)
+        if world.shares().get("b") != 100:
+            world.tick()
+
+
+def test_a_slot_that_has_just_lost_its_traffic_keeps_its_version_until_the_gateway_has_followed(world: World) -> None:
+    switch(world)
+    world.release(spec("3"))
+    world.writes.clear()
+    world.operator().reconcile(NAMESPACE, NAME)
+    assert ("apply", "inferenceservices") not in world.writes
+    assert world.condition("Progressing")["reason"] == "SlotDraining"
+    world.settle()
+    assert world.status["stable"]["version"] == "3"
+
+
+def test_an_undo_that_is_overtaken_by_a_release_takes_no_traffic(world: World) -> None:
+    switch(world)
+    world.images[spec("1")["model"]["storageUri"]] = Word(error="overloaded")
+    world.release(spec("1"))
+    world.operator().reconcile(NAMESPACE, NAME)
+    world.release(spec("3"))
+    world.settle()
+    outcomes = [(entry["version"], entry["outcome"]) for entry in world.status["history"]]
+    assert outcomes[:2] == [("3", "Promoted"), ("1", "Superseded")]
+
+
+def test_without_a_rollback_window_the_old_version_still_outlives_the_gateways_lag(world: World) -> None:
+    switch(world, strategy={"rollbackWindow": "0s"})
+    assert world.served("a") == {("1", digest("1"))}
+    world.operator().reconcile(NAMESPACE, NAME)
+    world.tick()
+    assert world.served("a") == {("1", digest("1"))}
+    world.settle()
+    assert world.served("a") == set()
+
+
 def test_the_warm_version_is_stopped_after_the_rollback_window(world: World) -> None:
     world.release(spec("2"))
     world.settle()

@@ -97,6 +97,17 @@ def test_an_error_is_counted_and_tried_again() -> None:
     assert queue.pop(NOW) == KEY
 
 
+def test_the_log_says_what_was_done(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    world.release(spec())
+    worker, _ = controller(world, Clock(), Metrics(CollectorRegistry()))
+    with caplog.at_level("INFO"):
+        worker.work_on(KEY)
+    lines = [record.getMessage() for record in caplog.records]
+    assert "models/flights: ApplySlot flights-a" in lines
+    assert any("status: Deploying, weights a=0 b=0, Ready=NothingReleased" in line for line in lines)
+
+
 def test_a_worker_that_hangs_is_not_alive() -> None:
     world, clock = World(), Clock()
     worker, _ = controller(world, clock, Metrics(CollectorRegistry()))

@@ -42,6 +42,9 @@ LOOK_AGAIN = timedelta(seconds=2)
 LOOK_AGAIN_FAILED = timedelta(seconds=15)
 # A slot that has just got the traffic keeps its replicas this long: its autoscaler still counts the idle minutes.
 HANDOVER = timedelta(minutes=10)
+# A gateway may send requests to a slot for a little longer than its route says (about a second with Envoy Gateway):
+# until then the slot that lost its traffic is neither stopped nor given another version.
+GATEWAY_LAG = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ def _expire_previous(step: _Step, rollout: Rollout, seen: Seen, now: datetime) -
     if previous is None or (candidate is not None and candidate.slot == previous.slot):
         return step
     wanted = rollout.release.revision == previous.release.revision and not rollout.paused
-    expired = now - previous.since >= rollout.rollback_window and not wanted
+    expired = now - previous.since >= max(rollout.rollback_window, GATEWAY_LAG) and not wanted
     if not expired and seen.slots[previous.slot].runs(previous.release.revision):
         return step
     return _Step(replace(step.status, previous=None), step.events)
@@ -151,12 +154,24 @@ def _choose_candidate(step: _Step, rollout: Rollout, seen: Seen, now: datetime) 
     if candidate is not None:
         ended = _ended(candidate, "Superseded", "NewRelease", now)
         events = (*events, _ended_event(candidate, ended, f"version {target.version} was released"))
-        status = status.recorded(ended)
+        status = replace(status, candidate=None).recorded(ended)
+    if _drains(status, rollout, now):
+        return _Step(status, events)
     slot = other(stable.slot) if stable is not None else _first_slot(seen, target.revision)
     previous = status.previous
     if previous is not None and previous.release.revision != target.revision:
         previous = None  # its slot is needed
     return _Step(replace(status, candidate=Arm(slot=slot, release=target, since=now), previous=previous), events)
+
+
+def _drains(status: Status, rollout: Rollout, now: datetime) -> bool:
+    """Whether the slot that the release needs may still be getting requests for the previous version."""
+    previous, target = status.previous, rollout.release.revision
+    return previous is not None and previous.release.revision != target and now - previous.since < GATEWAY_LAG
+
+
+def _is_stable(status: Status, rollout: Rollout) -> bool:
+    return status.stable is not None and status.stable.release.revision == rollout.release.revision
 
 
 def _first_slot(seen: Seen, revision: str) -> Slot:
@@ -284,6 +299,8 @@ def _roles(status: Status) -> Mapping[Slot, Arm]:
 
 
 def _again_in(rollout: Rollout, status: Status, check: Check | None, now: datetime) -> timedelta | None:
+    if status.candidate is None and _drains(status, rollout, now) and not _is_stable(status, rollout):
+        return LOOK_AGAIN
     if status.candidate is not None:
         return LOOK_AGAIN_FAILED if check is not None and check.state == "Failed" else LOOK_AGAIN
     ends = [status.previous.since + rollout.rollback_window] if status.previous is not None else []
@@ -300,16 +317,19 @@ def _judged(
 ) -> Status:
     """The status with its phase and conditions."""
     failed = check is not None and check.state == "Failed"
-    waiting = rollout.paused and (status.stable is None or status.stable.release.revision != rollout.release.revision)
+    released = _is_stable(status, rollout)
+    waiting = rollout.paused and not released
 
     def condition(kind: str, reason: str, message: str, *, true: bool) -> Condition:
         generation = rollout.generation
         return Condition(type=kind, status=true, reason=reason, message=message, generation=generation, time=now)
 
     serving, why, told = _serving(status, seen, check)
-    moving = status.candidate is not None and not failed and not waiting
+    moving = not released and not failed and not waiting
     if check is not None and (failed or moving):
         progress = check.reason, check.message
+    elif moving:
+        progress = "SlotDraining", "the slot it needs has only just lost its traffic"
     elif waiting:
         progress = "Paused", "spec.paused holds the release back"
     else:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from leeway_operators.core import objects
+from leeway_operators.core.model import Action, DeleteRuntime, Emit, SetStatus, StopSlot
 from leeway_operators.shell import api
 from leeway_operators.shell.metrics import Metrics
 from leeway_operators.shell.queue import Key, Queue
@@ -106,7 +107,7 @@ class Controller:
         if result is None:
             return
         for action in result.actions:
-            log.info("%s/%s: %s", *key, type(action).__name__)
+            log.info("%s/%s: %s", *key, told(action))
         if result.again_in is not None:
             self._queue.add(key, result.again_in)
 
@@ -122,6 +123,20 @@ class Controller:
                 # A watch ends in many ways (410 Gone, a lost connection, a CRD not there yet); all begin again.
                 log.warning("watching %s ended: %s", resource.plural, error)
                 self._stopping.wait(_RETRY_SECONDS)
+
+
+def told(action: Action) -> str:
+    """An action as a line of the log."""
+    match action:
+        case Emit():
+            return f"{action.reason}: {action.message}"
+        case SetStatus(status=status):
+            reasons = ", ".join(f"{condition.type}={condition.reason}" for condition in status.conditions)
+            return f"status: {status.phase}, weights a={status.weights.a} b={status.weights.b}, {reasons}"
+        case StopSlot() | DeleteRuntime():
+            return f"{type(action).__name__} {action.name}"
+        case _:
+            return f"{type(action).__name__} {action.body['metadata']['name']}"
 
 
 def key_of(resource: api.Resource, item: Mapping[str, Any]) -> Key | None:

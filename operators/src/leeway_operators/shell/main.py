@@ -46,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = arguments().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.Formatter.converter = time.gmtime
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # one line per probe is no news
     cluster = Cluster(connect())
     registry = CollectorRegistry()
     metrics, queue = Metrics(registry), Queue(time.monotonic)
