@@ -5,6 +5,7 @@ Containerfile starts from is loaded from an archive first. Building needs root (
 uses the machine's network and certificate authorities for what a build downloads.
 """
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,7 +46,10 @@ def build(
 
     Raises:
         CommandFailedError: the build failed; the message names the log.
+        PermissionError: not run by root.
     """
+    if os.geteuid() != 0:
+        raise PermissionError(f"building {reference} mounts and changes root: run by uid {os.geteuid()}, expected root")
     program = _Buildah(paths.cache() / "images" / "buildah", log)
     try:
         for _, start in starts.values():
