@@ -18,7 +18,7 @@ from leeway_training.errors import Problem, Refused
 
 STEP = "prove parity"
 PARITY = 1e-6
-# Fixed, so that a newer converter does not silently ask for a newer runtime than the cluster has.
+# The newest that may be asked of the runtime: a newer converter must not silently need a newer server.
 _OPSETS = {"": 17, "ai.onnx.ml": 3}
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
@@ -40,6 +40,10 @@ def to_onnx(pipeline: Pipeline, config: Config) -> bytes:
         settings = {"options": {id(pipeline): {"zipmap": False}}}
     graph = convert_sklearn(pipeline, config.model.name, inputs, target_opset=_OPSETS, **settings)
     graph.producer_name, graph.producer_version, graph.doc_string = "leeway", "", config.model.description
+    # The converter lists them in the order of a set, which changes with Python's hash seed, and some of them twice.
+    versions = sorted((opset.domain, opset.version) for opset in graph.opset_import)
+    del graph.opset_import[:]
+    graph.opset_import.extend(onnx.helper.make_opsetid(*opset) for opset in dict(versions).items())
     onnx.checker.check_model(graph, full_check=True)
     return bytes(graph.SerializeToString(deterministic=True))
 
@@ -71,7 +75,8 @@ class Parity:
 def prove_parity(pipeline: Pipeline, features: pd.DataFrame, answers: Arrays) -> Parity:
     """Compare what the graph answered with what the pipeline answers for the same rows.
 
-    For regression the difference is relative to the prediction where that is larger than 1: a float32 has 24 bits.
+    For regression the difference is relative to the largest prediction, if that is above 1: a float32 sum is as exact
+    as its largest terms.
 
     Raises:
         Refused: probabilities (predictions) further apart than 1e-6, or any label that differs.
@@ -79,7 +84,7 @@ def prove_parity(pipeline: Pipeline, features: pd.DataFrame, answers: Arrays) ->
     problems = []
     if "prediction" in answers:
         expected = np.asarray(pipeline.predict(features), np.float64).reshape(-1, 1)
-        difference = np.abs(answers["prediction"].astype(np.float64) - expected) / np.maximum(1, np.abs(expected))
+        difference = np.abs(answers["prediction"].astype(np.float64) - expected) / max(1.0, np.abs(expected).max())
     else:
         difference = np.abs(
             answers["probabilities"].astype(np.float64) - np.asarray(pipeline.predict_proba(features), np.float64)
