@@ -18,10 +18,14 @@ def test_helm_creates_the_kind_before_it_maps_the_rest() -> None:
 
 
 def test_an_upgrade_applies_the_same_kind_first(render: Render) -> None:
-    hook = render({"crds": {"install": True}}).one("CustomResourceDefinition")
+    hook = render(upgrade=True).one("CustomResourceDefinition")
     assert hook["metadata"].pop("annotations") == {"helm.sh/hook": "pre-upgrade"}
     assert hook == yaml.safe_load(CRD_FILE.read_text())
-    assert not render({"crds": {"install": False}}).all("CustomResourceDefinition")
+    assert not render({"crds": {"install": False}}, upgrade=True).all("CustomResourceDefinition")
+
+
+def test_an_installation_has_no_hook_that_argo_cd_would_delete_the_kind_for(render: Render) -> None:
+    assert not render().all("CustomResourceDefinition")
 
 
 def test_the_kind_is_the_one_that_the_operator_is_tested_with() -> None:

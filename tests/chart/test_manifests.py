@@ -113,7 +113,7 @@ def closed_object(schema: dict[str, Any]) -> dict[str, Any]:
 
 @releases
 def test_every_object_is_valid(render: Render, crds: dict[tuple[str, str], Any], values: dict[str, Any]) -> None:
-    for manifest in render(values).objects:
+    for manifest in render(values, upgrade=True).objects:
         schema = crds.get((manifest["apiVersion"], manifest["kind"]))
         if schema is None:
             for version in KUBERNETES:
@@ -174,8 +174,6 @@ def test_two_releases_share_no_cluster_scoped_name(render: Render, values: dict[
 
 def test_objects_of_a_release_carry_its_labels(render: Render) -> None:
     for manifest in render({"models": {"flights": model()}}, release="mine").objects:
-        if manifest["kind"] == "CustomResourceDefinition":
-            continue
         labels = manifest["metadata"]["labels"]
         assert labels["app.kubernetes.io/instance"] == "mine"
         assert labels["app.kubernetes.io/managed-by"] == "Helm"
