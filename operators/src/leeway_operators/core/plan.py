@@ -10,28 +10,28 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from leeway_operators.core import objects
-from leeway_operators.core.conditions import carried_over
-from leeway_operators.core.model import (
-    SLOTS,
+from leeway_operators.core.actions import (
     Action,
     ApplyRoute,
     ApplySlot,
-    Arm,
-    Condition,
     CopyRuntime,
     DeleteRuntime,
     Emit,
-    Outcome,
-    Phase,
     Plan,
+    SetMinReplicas,
+    SetStatus,
+    StopSlot,
+)
+from leeway_operators.core.judge import attempt_key, failure_event, judged
+from leeway_operators.core.model import (
+    SLOTS,
+    Arm,
+    Outcome,
     Record,
     Rollout,
     Seen,
-    SetMinReplicas,
-    SetStatus,
     Slot,
     Status,
-    StopSlot,
     Weights,
     other,
 )
@@ -71,7 +71,7 @@ def plan(rollout: Rollout, memory: Status, seen: Seen, now: datetime, sink_url: 
         taken = Check(
             state="Failed", reason="NameTaken", message=f"belongs to somebody else: {', '.join(seen.foreign)}"
         )
-        status = _judged(rollout, memory, memory=memory, seen=seen, check=taken, now=now)
+        status = judged(rollout, memory, memory=memory, seen=seen, check=taken, now=now)
         return Plan(actions=_remember(memory, status, ()), status=status, again_in=LOOK_AGAIN_FAILED)
     step = _recover(_Step(memory), seen, now)
     step = _finish_switch(step, seen, now)
@@ -79,8 +79,8 @@ def plan(rollout: Rollout, memory: Status, seen: Seen, now: datetime, sink_url: 
     step = _choose_candidate(step, rollout, seen, now)
     check = _check_candidate(step.status, rollout, seen, now)
     status = replace(step.status, weights=_weights(step.status, rollout, check))
-    status = _judged(rollout, status, memory=memory, seen=seen, check=check, now=now)
-    events = step.events + tuple(_failure_event(memory, status, check))
+    status = judged(rollout, status, memory=memory, seen=seen, check=check, now=now)
+    events = step.events + tuple(failure_event(memory, status, check))
     actions = (
         *_remember(memory, status, events),
         *_deploy(rollout, status, seen, sink_url),
@@ -142,7 +142,7 @@ def _choose_candidate(step: _Step, rollout: Rollout, seen: Seen, now: datetime) 
     """The spec's release goes to the slot that does not serve."""
     status, target = step.status, rollout.release
     stable, candidate = status.stable, status.candidate
-    if stable is not None and stable.release.revision == target.revision:
+    if stable is not None and status.has_stable(target):
         if candidate is None:
             return step
         ended = _ended(candidate, "Withdrawn", "SpecReverted", now)
@@ -170,10 +170,6 @@ def _drains(status: Status, rollout: Rollout, now: datetime) -> bool:
     return previous is not None and previous.release.revision != target and now - previous.since < GATEWAY_LAG
 
 
-def _is_stable(status: Status, rollout: Rollout) -> bool:
-    return status.stable is not None and status.stable.release.revision == rollout.release.revision
-
-
 def _first_slot(seen: Seen, revision: str) -> Slot:
     return "b" if seen.slots["b"].runs(revision) and not seen.slots["a"].runs(revision) else "a"
 
@@ -187,11 +183,7 @@ def _ended(arm: Arm, outcome: Outcome, reason: str, now: datetime) -> Record:
 
 def _ended_event(arm: Arm, record: Record, why: str) -> Emit:
     message = f"version {record.version} (revision {record.revision}): {why}"
-    return Emit(key=_key(arm, record.outcome), type="Normal", reason=record.outcome, message=message)
-
-
-def _key(arm: Arm, what: str) -> str:
-    return f"{arm.release.revision}/{arm.since.isoformat()}/{what}"
+    return Emit(key=attempt_key(arm, record.outcome), type="Normal", reason=record.outcome, message=message)
 
 
 # ----------------------------------------------------------------------------------------- where traffic may go
@@ -252,7 +244,7 @@ def _deploy(rollout: Rollout, status: Status, seen: Seen, sink_url: str | None) 
                 continue
             yield CopyRuntime(body=objects.runtime_copy(rollout, arm, seen.runtime))
         message = f"version {arm.release.version} (revision {arm.release.revision}) goes to slot {arm.slot}"
-        yield Emit(key=_key(arm, "Deploying"), type="Normal", reason="Deploying", message=message)
+        yield Emit(key=attempt_key(arm, "Deploying"), type="Normal", reason="Deploying", message=message)
         yield ApplySlot(slot=arm.slot, body=objects.inference_service(rollout, arm, sink_url))
 
 
@@ -299,7 +291,7 @@ def _roles(status: Status) -> Mapping[Slot, Arm]:
 
 
 def _again_in(rollout: Rollout, status: Status, check: Check | None, now: datetime) -> timedelta | None:
-    if status.candidate is None and _drains(status, rollout, now) and not _is_stable(status, rollout):
+    if status.candidate is None and _drains(status, rollout, now) and not status.has_stable(rollout.release):
         return LOOK_AGAIN
     if status.candidate is not None:
         return LOOK_AGAIN_FAILED if check is not None and check.state == "Failed" else LOOK_AGAIN
@@ -307,79 +299,3 @@ def _again_in(rollout: Rollout, status: Status, check: Check | None, now: dateti
     if status.stable is not None and now < status.stable.since + HANDOVER:
         ends.append(status.stable.since + HANDOVER)
     return max(min(ends) - now, LOOK_AGAIN) if ends else None
-
-
-# ---------------------------------------------------------------------------------------- what people are told
-
-
-def _judged(
-    rollout: Rollout, status: Status, *, memory: Status, seen: Seen, check: Check | None, now: datetime
-) -> Status:
-    """The status with its phase and conditions."""
-    failed = check is not None and check.state == "Failed"
-    released = _is_stable(status, rollout)
-    waiting = rollout.paused and not released
-
-    def condition(kind: str, reason: str, message: str, *, true: bool) -> Condition:
-        generation = rollout.generation
-        return Condition(type=kind, status=true, reason=reason, message=message, generation=generation, time=now)
-
-    serving, why, told = _serving(status, seen, check)
-    moving = not released and not failed and not waiting
-    if check is not None and (failed or moving):
-        progress = check.reason, check.message
-    elif moving:
-        progress = "SlotDraining", "the slot it needs has only just lost its traffic"
-    elif waiting:
-        progress = "Paused", "spec.paused holds the release back"
-    else:
-        progress = "Finished", "the released version is the stable one"
-    conditions = carried_over(
-        memory.conditions,
-        (
-            condition("Ready", why, told, true=serving),
-            condition("Progressing", *progress, true=moving),
-            condition("Degraded", check.reason, check.message, true=True)
-            if failed and check is not None
-            else condition("Degraded", "AsExpected", "", true=False),
-        ),
-    )
-    return replace(
-        status,
-        generation=rollout.generation,
-        phase=_phase(status, failed=failed, paused=waiting),
-        conditions=conditions,
-    )
-
-
-def _phase(status: Status, *, failed: bool, paused: bool) -> Phase:
-    if failed:
-        return "Failed"
-    if paused:
-        return "Paused"
-    if status.candidate is not None:
-        return "Promoting" if status.weights.of(status.candidate.slot) > 0 else "Deploying"
-    return "Stable" if status.stable is not None else "Pending"
-
-
-def _serving(status: Status, seen: Seen, check: Check | None) -> tuple[bool, str, str]:
-    """Whether the stable version serves; reason and message of the first thing that keeps it from it."""
-    if status.stable is None:
-        return False, "NothingReleased", check.message if check is not None else "no version serves yet"
-    if seen.route is None or seen.route.accepted is None:
-        return False, "RoutePending", "no gateway has accepted the HTTPRoute yet"
-    if not seen.route.accepted:
-        return False, "RouteNotAccepted", seen.route.message
-    deployment = seen.slots[status.stable.slot].deployment
-    if deployment is None or deployment.available < 1:
-        return False, "NoPodAvailable", f"slot {status.stable.slot} has no available pod"
-    version = status.stable.release.version
-    return True, "Serving", f"version {version} serves from slot {status.stable.slot}"
-
-
-def _failure_event(memory: Status, status: Status, check: Check | None) -> Iterator[Emit]:
-    if check is None or check.state != "Failed" or status.candidate is None:
-        return
-    if not any(c.type == "Degraded" and c.status and c.reason == check.reason for c in memory.conditions):
-        key = _key(status.candidate, check.reason)
-        yield Emit(key=key, type="Warning", reason=check.reason, message=check.message)

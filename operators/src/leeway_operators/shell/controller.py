@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from leeway_operators.core import objects
-from leeway_operators.core.model import Action, DeleteRuntime, Emit, SetStatus, StopSlot
+from leeway_operators.core.actions import Action, DeleteRuntime, Emit, SetStatus, StopSlot
 from leeway_operators.shell import api
 from leeway_operators.shell.metrics import Metrics
 from leeway_operators.shell.queue import Key, Queue

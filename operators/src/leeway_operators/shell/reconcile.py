@@ -7,21 +7,18 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from leeway_operators.core import documents, objects
-from leeway_operators.core.model import (
+from leeway_operators.core.actions import (
     Action,
     ApplyRoute,
     ApplySlot,
     CopyRuntime,
     DeleteRuntime,
     Emit,
-    Rollout,
-    Seen,
     SetMinReplicas,
     SetStatus,
-    Status,
     StopSlot,
-    other,
 )
+from leeway_operators.core.model import Rollout, Seen, Status, other
 from leeway_operators.core.plan import plan
 from leeway_operators.shell import api
 from leeway_operators.shell.observe import observe
