@@ -8,7 +8,7 @@ from typing import Literal
 from leeway_operators.core.model import Arm, SeenPod, SeenSlot
 
 # A server that is still loading refuses, too. What it says after this long is taken for its last word.
-PATIENCE = timedelta(minutes=2)
+PATIENCE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
