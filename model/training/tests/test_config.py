@@ -62,8 +62,8 @@ def test_an_override_reaches_the_key_it_names():
     assert config.model.version == "1.10"
 
 
-@pytest.mark.parametrize("override", ["model.params.C", "=1", "model..C=1", "model.name.first=x"])
-def test_an_override_that_names_no_key_is_refused(override: str):
+@pytest.mark.parametrize("override", ["model.params.C", "=1", "model..C=1", "model.name.first=x", "features=["])
+def test_an_override_that_cannot_be_read_is_refused(override: str):
     with pytest.raises(Refused, match="--set"):
         parse_config(CONFIG, overrides=(override,))
 

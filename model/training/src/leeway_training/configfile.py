@@ -71,7 +71,12 @@ def _apply(document: dict[str, Any], override: str) -> None:
         if not isinstance(child, dict):
             raise Refused(STEP, [Problem(f"--set {override}", f"{key} is not a mapping", "a path through mappings")])
         node = child
-    node[keys[-1]] = yaml.safe_load(value)
+    try:
+        node[keys[-1]] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise Refused(
+            STEP, [Problem(f"--set {override}", "the value is not YAML", "for example 0.1 or [a, b]")]
+        ) from error
 
 
 def _shorten(value: Any) -> str:
