@@ -10,6 +10,8 @@ export CLUSTER
 # The system's Python 3.11 is used as it is; nothing may fetch another.
 export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON := 3.11
+# onnxruntime reports its use over the network unless told not to.
+export ORT_DISABLE_TELEMETRY := 1
 LEEWAY_UV = $(shell scripts/bootstrap.sh)
 export LEEWAY_UV
 

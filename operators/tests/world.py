@@ -31,10 +31,9 @@ class Crashed(Exception):  # noqa: N818 the operator's death is no error of its 
 
 @functools.cache
 def crd() -> dict[str, Any]:
-    """The CustomResourceDefinition, without the chart's guards."""
-    text = (REPOSITORY / "charts/leeway/templates/crds/modelrollouts.yaml").read_text()
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith("{{")]
-    document: dict[str, Any] = yaml.safe_load("\n".join(lines))
+    """The CustomResourceDefinition that the chart installs."""
+    text = (REPOSITORY / "charts/leeway/charts/crds/crds/modelrollouts.yaml").read_text()
+    document: dict[str, Any] = yaml.safe_load(text)
     return document
 
 

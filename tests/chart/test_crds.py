@@ -27,10 +27,3 @@ def test_an_upgrade_applies_the_same_kind_first(render: Render) -> None:
 def test_an_installation_has_no_hook_that_argo_cd_would_delete_the_kind_for(render: Render) -> None:
     assert not render().all("CustomResourceDefinition")
 
-
-def test_the_kind_is_the_one_that_the_operator_is_tested_with() -> None:
-    source = (CHART / "templates/crds/modelrollouts.yaml").read_text().splitlines()
-    without_guards = "\n".join(line for line in source if not line.lstrip().startswith("{{"))
-    expected = yaml.safe_load(without_guards)
-    expected["metadata"].pop("annotations", None)
-    assert yaml.safe_load(CRD_FILE.read_text()) == expected

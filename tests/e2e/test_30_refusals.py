@@ -42,7 +42,7 @@ def test_a_broken_bundle_never_serves_and_the_status_says_why(
     with traffic(story, [sample["v2"] for sample in samples], callers=2) as answers:
         story.upgrade(storageUri=image.storage_uri, version="9.9.9-broken", digest=second.digest)
         eventually(
-            lambda: story.condition("Degraded").get("status") == "True", seconds=120, what="the condition Degraded"
+            lambda: story.condition("Degraded").get("status") == "True", seconds=180, what="the condition Degraded"
         )
         degraded, ready = story.condition("Degraded"), story.condition("Ready")
         story.upgrade()

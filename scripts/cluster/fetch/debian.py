@@ -2,11 +2,16 @@
 
 import hashlib
 import shutil
+import threading
 from collections.abc import Collection
 from pathlib import Path
 
 from cluster import paths
 from cluster.shell import run
+
+
+# One apt at a time: its private lists have a lock of their own, which does not wait.
+_APT = threading.Lock()
 
 
 def unpack(packages: Collection[str]) -> Path:
@@ -21,8 +26,11 @@ def unpack(packages: Collection[str]) -> Path:
     names = sorted(packages)
     key = hashlib.sha256("\n".join(names).encode()).hexdigest()[:12]
     target = paths.cache() / "debian" / key
-    if target.exists():
-        return target
+    with _APT:
+        return target if target.exists() else _fetch(names, target)
+
+
+def _fetch(names: list[str], target: Path) -> Path:
     work = target.with_suffix(".new")
     shutil.rmtree(work, ignore_errors=True)
     archives, lists = work / "archives", paths.cache() / "debian" / "lists"
@@ -32,7 +40,7 @@ def unpack(packages: Collection[str]) -> Path:
         "apt-get", "-qq", "-o", f"Dir::State::lists={lists}", "-o", f"Dir::Cache={work}",
         "-o", "APT::Sandbox::User=root",
     ]  # fmt: skip
-    log = paths.cache() / "logs" / f"debian-{key}.log"
+    log = paths.cache() / "logs" / f"debian-{target.name}.log"
     run([*apt, "update"], log=log)
     run([*apt, "download", *names], log=log, cwd=archives)
     for archive in sorted(archives.glob("*.deb")):
