@@ -179,6 +179,12 @@ def test_media_types(server: Server, headers: dict[str, str], status: int) -> No
     assert response.status_code == status
 
 
+def test_an_error_does_not_send_the_request_back(server: Server) -> None:
+    response = server.request("POST", V2, json={"inputs": [{"name": "x" * 100_000}]})
+    assert response.status_code == 400
+    assert len(response.content) < 3000
+
+
 def test_a_request_keeps_its_id(server: Server) -> None:
     response = server.request("POST", V2, json=v2_body(), headers={"x-request-id": "abc-1"})
     assert response.headers["x-request-id"] == response.json()["id"] == "abc-1"

@@ -18,6 +18,7 @@ Headers = Mapping[bytes, bytes]
 
 _REQUEST_ID = re.compile(rb"[!-~]{1,128}")
 _LINGER_SECONDS = 5.0
+_LONGEST_MESSAGE = 2000
 
 
 @dataclass(frozen=True)
@@ -174,8 +175,8 @@ async def respond_and_close(
 
 
 def error_body(message: str) -> bytes:
-    """The one shape of every error."""
-    return orjson.dumps({"error": message})
+    """The one shape of every error, cut where a message quotes more of the request than anybody reads."""
+    return orjson.dumps({"error": message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…"})
 
 
 def _too_large(what: str, limits: Limits) -> RequestError:
