@@ -26,4 +26,3 @@ def test_an_upgrade_applies_the_same_kind_first(render: Render) -> None:
 
 def test_an_installation_has_no_hook_that_argo_cd_would_delete_the_kind_for(render: Render) -> None:
     assert not render().all("CustomResourceDefinition")
-

@@ -9,7 +9,6 @@ from pathlib import Path
 from cluster import paths
 from cluster.shell import run
 
-
 # One apt at a time: its private lists have a lock of their own, which does not wait.
 _APT = threading.Lock()
 
