@@ -101,17 +101,18 @@ def _column(tensor: Any, index: int, signature: Signature, max_rows: int) -> Col
 
 def _shape(shape: Any, spec: Input, max_rows: int) -> tuple[int, ...]:
     """The model's shape for the shape sent: a feature may come as `[n]` or `[n,1]`, whichever the graph has."""
-    where = f"input '{spec.name}': shape"
-    if not isinstance(shape, list) or not shape or not all(type(length) is int and length >= 0 for length in shape):
-        raise malformed(f"{where} {shape!r} was sent; a list of lengths was expected, rows first")
-    rows, *rest = shape
+    if not isinstance(shape, list) or not shape or set(map(type, shape)) != {int} or min(shape) < 0:
+        raise malformed(f"input '{spec.name}': shape {shape!r} was sent; a list of lengths was expected, rows first")
+    rows = shape[0]
     check_rows(rows, max_rows)
-    if spec.rows not in (None, rows):
-        raise malformed(f"{where} {shape} was sent; this model takes exactly {spec.rows} rows")
-    if spec.scalar and rest in ([], [1]):
+    if spec.rows is not None and rows != spec.rows:
+        raise malformed(f"input '{spec.name}': shape {shape} was sent; this model takes exactly {spec.rows} rows")
+    rest = shape[1:]
+    if spec.scalar and (rest == [1] or not rest):
         return (rows, *spec.row_shape)
     if len(rest) != len(spec.row_shape) or any(e not in (-1, s) for s, e in zip(rest, spec.row_shape, strict=True)):
-        raise malformed(f"{where} {shape} was sent; {[-1, *spec.row_shape]} was expected, -1 being any length")
+        wanted = [-1, *spec.row_shape]
+        raise malformed(f"input '{spec.name}': shape {shape} was sent; {wanted} was expected, -1 being any length")
     return tuple(shape)
 
 
