@@ -22,7 +22,11 @@ images = cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m images
 ##@ The whole way
 up: ## Build what is missing, start the cluster, install Leeway; ends with a curl line that works
 	@$(cluster) up
-test: check e2e ## Everything: check, then the end-to-end story on the built-in cluster
+test: ## Everything: check, then the end-to-end story on the built-in cluster; ends with the counts
+	@rm -rf build/tests
+	@$(MAKE) check
+	@$(MAKE) e2e
+	@python3 scripts/summary.py build/tests
 
 ##@ The cluster
 status: ## One screen: cluster, models, versions, weights, pods
@@ -51,9 +55,9 @@ lint: ## Ruff over everything, the import contracts of each package, shellcheck
 types: ## mypy --strict in each package's own environment
 	@for package in $(PACKAGES) scripts; do (cd $$package && echo "== types: $$package" && "$$LEEWAY_UV" run --frozen --all-extras mypy); done
 unit: ## Unit and contract tests of each package
-	@for package in $(PACKAGES) scripts; do (cd $$package && echo "== tests: $$package" && "$$LEEWAY_UV" run --frozen --all-extras pytest -q); done
+	@for package in $(PACKAGES) scripts; do (cd $$package && echo "== tests: $$package" && "$$LEEWAY_UV" run --frozen --all-extras pytest -q --junitxml="$(CURDIR)/build/tests/$$(basename $$package).xml"); done
 chart: tools ## Rendered manifests: policy, schemas, one test per value
-	@"$$LEEWAY_UV" run --frozen pytest -q tests/chart
+	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/chart.xml tests/chart
 e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 	@scripts/e2e.sh
 

@@ -6,7 +6,7 @@ was_up=0
 make status >/dev/null 2>&1 && was_up=1
 make up
 status=0
-"$LEEWAY_UV" run --frozen pytest tests/e2e || status=$?
+"$LEEWAY_UV" run --frozen pytest --junitxml=build/tests/e2e.xml tests/e2e || status=$?
 if [ "$status" = 0 ]; then
     if [ "$was_up" = 1 ]; then make up; else make down; fi
 fi

@@ -131,7 +131,7 @@ def leftovers(cluster: paths.ClusterPaths) -> list[str]:
     found = [f"cgroup {group}" for group in cgroups.existing(cgroup_name(cluster.name))]
     if network.exists(cluster.name):
         found.append(f"network namespace {cluster.name}")
-    found += [f"link {line}" for line in run(["ip", "-o", "link"]).splitlines() if f" {cluster.name}0" in line]
+    found += [f"link {line}" for line in network.links() if f" {cluster.name}0@" in line]
     mounts = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
     found += [f"mount {line.split()[1]}" for line in mounts if str(cluster.state) in line]
     if cluster.state.exists():

@@ -4,8 +4,10 @@ from story import Story
 
 from cluster import images, lifecycle, paths, programs, versions
 from cluster.addons.kube import Kube
+from cluster.box import network
 from cluster.fetch import debian, tools
 from cluster.progress import Step
+from cluster.shell import run
 
 _POD = """
 apiVersion: v1
@@ -14,6 +16,10 @@ metadata: {name: probe, namespace: default}
 spec:
   containers: [{name: probe, image: "docker.io/leeway/pause:1"}]
 """
+
+
+def test_a_machine_without_iproute2_uses_debians_own_out_of_the_cache() -> None:
+    assert run([*network.unpacked_ip(), "-o", "link", "show"]).splitlines() == network.links()
 
 
 def test_a_second_cluster_comes_and_goes_twice_beside_the_first_and_leaves_nothing(story: Story) -> None:

@@ -4,14 +4,22 @@ The node is one end of a veth pair, the host the other; the host has routes to p
 through it. The box has no default route: nothing outside the machine can be reached from it.
 """
 
+import functools
 import ipaddress
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster.fetch import debian
 from cluster.shell import run
 
 _NAMESPACES = Path("/run/netns")
 _MAXIMUM_CLUSTERS = 64
+# For machines without iproute2: its package and the libraries it is linked to.
+_IPROUTE = (
+    "iproute2", "libbpf1", "libbsd0", "libcap2", "libelf1", "libmd0", "libmnl0", "libpcre2-8-0", "libselinux1",
+    "libtirpc3", "zlib1g",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,7 @@ def free_index() -> int:
     Raises:
         RuntimeError: all are taken.
     """
-    taken = run(["ip", "-o", "-4", "addr", "show"])
+    taken = _ip("-o", "-4", "addr", "show")
     for index in range(_MAXIMUM_CLUSTERS):
         if f" {Addresses(index).host}/" not in taken:
             return index
@@ -81,23 +89,46 @@ def create(name: str, addresses: Addresses) -> None:
         CommandFailedError: the machine refuses; the message is `ip`'s own.
     """
     host_link, node_link = f"{name}0", "node0"
-    run(["ip", "netns", "add", name])
-    run(["ip", "link", "add", host_link, "type", "veth", "peer", "name", node_link, "netns", name])
-    run(["ip", "addr", "add", f"{addresses.host}/30", "dev", host_link])
-    run(["ip", "link", "set", host_link, "up"])
-    run(["ip", "-n", name, "link", "set", "lo", "up"])
-    run(["ip", "-n", name, "addr", "add", f"{addresses.node}/30", "dev", node_link])
-    run(["ip", "-n", name, "link", "set", node_link, "up"])
+    _ip("netns", "add", name)
+    _ip("link", "add", host_link, "type", "veth", "peer", "name", node_link, "netns", name)
+    _ip("addr", "add", f"{addresses.host}/30", "dev", host_link)
+    _ip("link", "set", host_link, "up")
+    _ip("-n", name, "link", "set", "lo", "up")
+    _ip("-n", name, "addr", "add", f"{addresses.node}/30", "dev", node_link)
+    _ip("-n", name, "link", "set", node_link, "up")
     for cidr in (addresses.pods, addresses.services, addresses.load_balancers):
-        run(["ip", "route", "add", cidr, "via", addresses.node, "dev", host_link])
+        _ip("route", "add", cidr, "via", addresses.node, "dev", host_link)
     for cidr in (addresses.services, addresses.load_balancers):
         # A local process needs a route before kube-proxy's rules rewrite the destination.
-        run(["ip", "-n", name, "route", "add", cidr, "dev", node_link])
+        _ip("-n", name, "route", "add", cidr, "dev", node_link)
 
 
 def remove(name: str) -> None:
     """Remove link, routes and namespace, as far as they are there."""
-    if f"{name}0" in run(["ip", "-o", "link", "show"]):
-        run(["ip", "link", "del", f"{name}0"])
+    if any(f" {name}0@" in link for link in links()):
+        _ip("link", "del", f"{name}0")
     if exists(name):
-        run(["ip", "netns", "del", name])
+        _ip("netns", "del", name)
+
+
+def links() -> list[str]:
+    """The host's network links, one line each."""
+    return _ip("-o", "link", "show").splitlines()
+
+
+def _ip(*arguments: str) -> str:
+    return run([*_ip_program(), *arguments])
+
+
+@functools.cache
+def _ip_program() -> tuple[str, ...]:
+    if found := shutil.which("ip"):
+        return (found,)
+    return unpacked_ip()
+
+
+def unpacked_ip() -> tuple[str, ...]:
+    """Return the command line of Debian's `ip` out of the cache."""
+    root = debian.unpack(_IPROUTE)
+    libraries = f"{root}/usr/lib/x86_64-linux-gnu:{root}/lib/x86_64-linux-gnu"
+    return ("env", f"LD_LIBRARY_PATH={libraries}", f"{root}/bin/ip")
