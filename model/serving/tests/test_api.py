@@ -240,28 +240,39 @@ def test_rows_over_the_limit_are_refused(served: Served, make_server: Callable[.
     assert response.json() == {"error": "the request has 2 rows; the limit of this server is 1 rows a request"}
 
 
-def test_a_server_without_a_model_says_why(make_server: Callable[..., Server]) -> None:
+@pytest.mark.parametrize(("for_good", "retry_after"), [(False, "1"), (True, None)])
+def test_a_server_without_a_model_says_why_and_whether_to_wait(
+    make_server: Callable[..., Server], for_good: bool, retry_after: str | None
+) -> None:
     server = make_server(version="2.0.0")
-    server.app.not_ready("model.onnx is missing")
+    server.app.loading("it is being loaded")
+    if for_good:
+        server.app.refuse("model.onnx is missing")
+    why = "model.onnx is missing" if for_good else "it is being loaded"
     for method, path in (
         ("GET", "/v2/health/ready"),
         ("GET", "/v2/models/flights/ready"),
         ("GET", "/v2/models/flights"),
+        ("GET", "/v2/models/flights/versions/1.0.0"),
+        ("GET", "/v1/models/flights"),
         ("GET", "/api/v1/health"),
         ("GET", "/openapi.json"),
         ("POST", V2),
         ("POST", V1),
+        ("POST", PLAIN),
     ):
         response = server.request(method, path)
         assert (response.status_code, response.headers["x-leeway-version"]) == (503, "2.0.0")
-        assert response.json() == {"error": "model 'flights' is not ready: model.onnx is missing"}
+        assert response.headers.get("retry-after") == retry_after
+        assert response.json() == {"error": f"model 'flights' is not ready: {why}"}
     assert server.request("GET", "/v2/health/live").status_code == 200
 
 
 def test_a_draining_server_is_not_ready_and_still_answers(server: Server) -> None:
     server.app.drain()
     for path in ("/v2/health/ready", "/v2/models/flights/ready", "/v1/models/flights", "/api/v1/health"):
-        assert server.request("GET", path).status_code == 503
+        response = server.request("GET", path)
+        assert (response.status_code, response.headers["retry-after"]) == (503, "1")
     assert server.request("POST", V2, json=v2_body()).status_code == 200
 
 

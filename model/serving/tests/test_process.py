@@ -67,6 +67,8 @@ def test_a_model_that_appears_late_is_served_and_a_request_in_flight_survives_th
     process = Process(link, LEEWAY_MODEL_VERSION="1.0.0")
     processes.append(process)
     assert process.logged("waiting for the model")["reason"] == f"{link} is not there yet"
+    waiting = process.get("/v2/models/flights")
+    assert (waiting.status_code, waiting.headers["retry-after"]) == (503, "1")
     link.symlink_to(sealed)
     ready = process.logged("ready")
     assert (ready["version"], ready["golden_cases"]) == ("1.0.0", 16)
@@ -95,7 +97,7 @@ def test_a_broken_bundle_leaves_the_server_up_and_not_ready(bundle: Path, proces
     assert refused["reason"].startswith("MODEL_CARD.md has 7 bytes; the manifest says")
     assert process.get("/v2/health/live").status_code == 200
     answer = process.get("/v2/models/flights/ready")
-    assert answer.status_code == 503
+    assert (answer.status_code, answer.headers.get("retry-after")) == (503, None)
     assert answer.json() == {"error": f"model 'flights' is not ready: {refused['reason']}"}
     assert process.stop() == 0
 

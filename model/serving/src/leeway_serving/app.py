@@ -84,11 +84,17 @@ class Application:
         self._served: Served | None = None
         self._draining = False
         self._why_not = "the server is starting"
+        self._refused = False
         self._routes = self._unversioned_routes()
 
-    def not_ready(self, reason: str) -> None:
-        """Says why there is no model to serve; it is what 503 answers tell."""
+    def loading(self, progress: str) -> None:
+        """Says how far the model has come; 503 answers tell it, with `Retry-After`."""
+        self._why_not = progress
+
+    def refuse(self, reason: str) -> None:
+        """Says why there will be no model, ever; 503 answers tell it, without `Retry-After`."""
         self._why_not = reason
+        self._refused = True
 
     def serve(self, served: Served) -> None:
         """Makes `served` what requests are answered with."""
@@ -161,14 +167,20 @@ class Application:
 
     def _ready(self) -> Served:
         if self._served is None:
-            raise RequestError(503, "not_ready", f"model '{self._name}' is not ready: {self._why_not}")
+            raise self._unavailable(self._why_not, for_good=self._refused)
         return self._served
 
     def _accepting(self) -> Served:
         """As `_ready`, and new requests are welcome too."""
+        served = self._ready()
         if self._draining:
-            raise RequestError(503, "not_ready", f"model '{self._name}' is not ready: the server is shutting down")
-        return self._ready()
+            raise self._unavailable("the server is shutting down", for_good=False)
+        return served
+
+    def _unavailable(self, why: str, *, for_good: bool) -> RequestError:
+        """503. `Retry-After` is how a client tells a server that needs time from one that needs another model."""
+        headers = {} if for_good else {"Retry_After": "1"}
+        return RequestError(503, "not_ready", f"model '{self._name}' is not ready: {why}", **headers)
 
     def _no_such_path(self, path: str) -> RequestError:
         for prefix in ("/v1/models/", "/v2/models/"):

@@ -107,17 +107,17 @@ async def _load(settings: Settings, app: Application, metrics: Metrics, started:
     """Waits for the model and loads it; one that must not be served leaves the server up and not ready."""
     directory = settings.model_dir
     await _appearance(directory, app)
-    app.not_ready("it is being loaded")
+    app.loading("it is being loaded")
     try:
         served = await asyncio.to_thread(
             load, directory, name=settings.model_name, told=settings.told, max_rows=settings.limits.rows
         )
     except ModelError as error:
-        app.not_ready(str(error))
+        app.refuse(str(error))
         _log.error("the model will not be served", extra={"model_dir": str(directory), "reason": str(error)})
         return
     except Exception as error:  # noqa: BLE001 - a process that ended here would be restarted for ever, and its reason lost
-        app.not_ready(f"loading failed: {type(error).__name__}")
+        app.refuse(f"loading failed: {type(error).__name__}")
         _log.exception("the model will not be served", extra={"model_dir": str(directory)})
         return
     seconds = time.perf_counter() - started
@@ -147,6 +147,6 @@ async def _appearance(directory: Path, app: Application) -> None:
             now = f"{directory} cannot be read: {error.strerror}"
         if now != reason:
             reason = now
-            app.not_ready(reason)
+            app.loading(reason)
             _log.info("waiting for the model", extra={"reason": reason})
         await asyncio.sleep(_POLL_SECONDS)
