@@ -240,15 +240,14 @@ def test_rows_over_the_limit_are_refused(served: Served, make_server: Callable[.
     assert response.json() == {"error": "the request has 2 rows; the limit of this server is 1 rows a request"}
 
 
-@pytest.mark.parametrize(("for_good", "retry_after"), [(False, "1"), (True, None)])
+@pytest.mark.parametrize("refused", [None, "model.onnx is missing"])
 def test_a_server_without_a_model_says_why_and_whether_to_wait(
-    make_server: Callable[..., Server], for_good: bool, retry_after: str | None
+    make_server: Callable[..., Server], refused: str | None
 ) -> None:
     server = make_server(version="2.0.0")
     server.app.loading("it is being loaded")
-    if for_good:
-        server.app.refuse("model.onnx is missing")
-    why = "model.onnx is missing" if for_good else "it is being loaded"
+    if refused:
+        server.app.refuse(refused)
     for method, path in (
         ("GET", "/v2/health/ready"),
         ("GET", "/v2/models/flights/ready"),
@@ -263,8 +262,8 @@ def test_a_server_without_a_model_says_why_and_whether_to_wait(
     ):
         response = server.request(method, path)
         assert (response.status_code, response.headers["x-leeway-version"]) == (503, "2.0.0")
-        assert response.headers.get("retry-after") == retry_after
-        assert response.json() == {"error": f"model 'flights' is not ready: {why}"}
+        assert response.headers.get("retry-after") == (None if refused else "1")
+        assert response.json() == {"error": f"model 'flights' is not ready: {refused or 'it is being loaded'}"}
     assert server.request("GET", "/v2/health/live").status_code == 200
 
 
