@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +32,7 @@ def is_up(cluster: paths.ClusterPaths) -> bool:
     ):
         return False
     try:
-        return run([cluster.bin / "kubectl", "get", "--raw", "/readyz", "--request-timeout=5s"],
-                   env={"KUBECONFIG": str(cluster.kubeconfig)}).strip() == "ok"  # fmt: skip
+        return _kubectl(cluster, "get", "--raw", "/readyz", "--request-timeout=5s") == "ok"
     except CommandFailedError:
         return False
 
@@ -68,14 +66,24 @@ def start(cluster: paths.ClusterPaths, addresses: network.Addresses, programs: P
         (cluster.bin / name).symlink_to(programs.tools / name)
     (cluster.state / "addresses.json").write_text(json.dumps({"index": addresses.index}), encoding="utf-8")
     network.create(cluster.name, addresses)
-    with (cluster.logs / "init.log").open("ab") as log:
-        subprocess.Popen(
-            [sys.executable, "-m", "cluster.box.enter", cgroup_name(cluster.name), cluster.name, str(config)],
-            cwd=paths.REPOSITORY / "scripts", stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
+    run(
+        [
+            "setsid",
+            "--fork",
+            sys.executable,
+            "-m",
+            "cluster.box.enter",
+            cgroup_name(cluster.name),
+            cluster.name,
+            config,
+        ],
+        cwd=paths.REPOSITORY / "scripts",
+        log=cluster.logs / "init.log",
+    )
     try:
         wait_until(lambda: is_up(cluster), seconds=120, what="the API server", step=step)
         wait_until(lambda: node_ready(cluster), seconds=120, what="the node's first report", step=step)
+        wait_until(lambda: _accepts_pods(cluster), seconds=60, what="the default service account", step=step)
     except TimeoutError as error:
         raise TimeoutError(f"{error}; its components log to {cluster.logs}") from error
 
@@ -93,12 +101,17 @@ def addresses_of(cluster: paths.ClusterPaths) -> network.Addresses | None:
 
 def node_ready(cluster: paths.ClusterPaths) -> bool:
     """Whether the kubelet says the node is Ready."""
-    answer = run(
-        [cluster.bin / "kubectl", "get", "nodes", "-o",
-         'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{end}'],
-        env={"KUBECONFIG": str(cluster.kubeconfig)},
-    )  # fmt: skip
-    return answer.strip() == "True"
+    ready = 'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{end}'
+    return _kubectl(cluster, "get", "nodes", f"--output={ready}") == "True"
+
+
+def _accepts_pods(cluster: paths.ClusterPaths) -> bool:
+    # Pods are refused until their namespace's service account is there, moments after the API serves.
+    return bool(_kubectl(cluster, "get", "serviceaccount", "default", "--ignore-not-found", "--output=name"))
+
+
+def _kubectl(cluster: paths.ClusterPaths, *arguments: str) -> str:
+    return run([cluster.bin / "kubectl", *arguments], env={"KUBECONFIG": str(cluster.kubeconfig)}).strip()
 
 
 def import_image(cluster: paths.ClusterPaths, debian: Path, archive: Path) -> None:

@@ -7,7 +7,7 @@ from cluster.shell import CommandFailedError
 
 _KINDS = (
     "modelrollouts,inferenceservices,servingruntimes,httproutes,gateways,horizontalpodautoscalers,deployments,"
-    "services,poddisruptionbudgets,networkpolicies,certificates,issuers,pods"
+    "services,poddisruptionbudgets,networkpolicies,certificates,issuers,pods,secrets,leases"
 )
 
 
@@ -28,7 +28,7 @@ def test_uninstall_leaves_nothing_but_the_definitions(story: Story) -> None:
 
     eventually(lambda: _left(story) == [], seconds=180, what=f"an empty namespace, still there: {_left(story)}")
     assert _cluster_scoped(story) == []
-    assert story.kube.exists("crd", "modelrollouts.leeway.dev")
+    assert story.kube.kubectl("get", "crd", "modelrollouts.leeway.dev", "--output=name").strip()
 
 
 def test_the_name_no_longer_answers(story: Story) -> None:

@@ -36,6 +36,8 @@ def install(kube: Kube, step: Step) -> None:
         namespace=_NAMESPACE,
         values={
             "crds": {"enabled": True},
+            # A secret goes with its certificate, so that an uninstalled release leaves none.
+            "enableCertificateOwnerRef": True,
             "startupapicheck": {"enabled": False},
             "prometheus": {"enabled": False},
             "image": _image("controller"),
