@@ -19,6 +19,8 @@ MODEL = "flights"
 HOSTNAME = "flights.leeway.internal"
 VERSION = "1.0.0"
 _TRAINING = paths.REPOSITORY / "model/training"
+# The flights are data of the example, not of the package.
+_ENVIRONMENT = ("--frozen", "--no-dev", "--extra", "examples")
 _SOURCES = (_TRAINING, paths.REPOSITORY / "drift-detector")
 
 
@@ -81,7 +83,7 @@ def image(bundle: Path) -> ModelImage:
 def _training(command: str, *arguments: str | Path) -> None:
     log = paths.cache() / "logs" / "training.log"
     environment = {"VIRTUAL_ENV": ""}  # this program's own is not training's
-    run([paths.uv(), "run", "--no-dev", command, *arguments], log=log, cwd=_TRAINING, env=environment)
+    run([paths.uv(), "run", *_ENVIRONMENT, command, *arguments], log=log, cwd=_TRAINING, env=environment)
 
 
 def _key(arguments: Sequence[str]) -> str:

@@ -102,6 +102,7 @@ func runController(ctx context.Context, arguments []string) error {
 		},
 	}
 	err := parse("controller", arguments, func(flags *pflag.FlagSet) {
+		flags.BoolVar(&settings.CertificateOptions.EnableOwnerRef, "enable-certificate-owner-ref", false, "whether a Certificate owns its Secret")
 		flags.StringVar(&settings.ClusterResourceNamespace, "cluster-resource-namespace", "kube-system", "where a ClusterIssuer's Secrets lie")
 		flags.StringVar(&settings.HTTP01SolverImage, "acme-http01-solver-image", "", "accepted and not used: no ACME issuer is built in")
 		flags.IntVar(&settings.MaxConcurrentChallenges, "max-concurrent-challenges", 60, "accepted and not used: no ACME issuer is built in")
