@@ -1,35 +1,68 @@
-"""The commands behind the Makefile: python -m cluster up|down|status|env|bundle|tools|clean."""
+"""The commands behind the Makefile: python -m cluster up|down|status|env|load|bundle|tools|clean."""
 
 import argparse
+import fcntl
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from cluster import demo, lifecycle, paths, up
 from cluster.addons.kube import Kube
-from cluster.fetch import tools
+from cluster.fetch import debian, tools
 from cluster.shell import run
 
 
 def main() -> int:
     """Run one command; failures print their cause and the next command to try."""
     parser = argparse.ArgumentParser(prog="cluster", description=__doc__)
-    parser.add_argument("command", choices=sorted(_COMMANDS))
-    command = parser.parse_args().command
+    parser.add_argument("command", choices=sorted([*_COMMANDS, "load"]))
+    parser.add_argument("archives", nargs="*", type=Path, metavar="ARCHIVE", help="of load: image archives")
+    arguments = parser.parse_args()
+    command = arguments.command
+    if bool(arguments.archives) != (command == "load"):
+        parser.error("image archives are what load takes, and nothing else does")
     cluster = up.context_from_environment()
     try:
-        _COMMANDS[command](cluster)
+        if command == "load":
+            _load(cluster, arguments.archives)
+        else:
+            _COMMANDS[command](cluster)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\nmake {command} was interrupted; it goes on from there when called again\n")
+        return 130
     except (RuntimeError, TimeoutError, ValueError) as error:
         sys.stderr.write(f"\nmake {command} failed.\n{error}\n\nnext: {_NEXT.get(command, 'make help')}\n")
         return 1
     return 0
 
 
+@contextmanager
+def _alone(cluster: paths.ClusterPaths) -> Iterator[None]:
+    """Hold the cluster's lock: two `make up` at once would take each other's box down.
+
+    Raises:
+        RuntimeError: another process holds it.
+    """
+    lock = cluster.state.with_suffix(".lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RuntimeError(f"another make up or make down of {cluster.name} is at work; wait for it") from error
+        yield
+
+
 def _up(cluster: paths.ClusterPaths) -> None:
-    print(up.up(cluster))
+    with _alone(cluster):
+        print(up.up(cluster))
 
 
 def _down(cluster: paths.ClusterPaths) -> None:
-    lifecycle.destroy(cluster)
+    with _alone(cluster):
+        lifecycle.destroy(cluster)
     if left := lifecycle.leftovers(cluster):
         raise RuntimeError(f"something of {cluster.name} is left: {'; '.join(left)}")
     print(f"{cluster.name} is gone; nothing of it is left")
@@ -49,6 +82,14 @@ def _env(cluster: paths.ClusterPaths) -> None:
     print(up.environment(cluster))
 
 
+def _load(cluster: paths.ClusterPaths, archives: list[Path]) -> None:
+    if not lifecycle.is_up(cluster):
+        raise RuntimeError(f"the cluster {cluster.name} is not up")
+    for archive in archives:
+        lifecycle.import_image(cluster, debian.unpack(lifecycle.DEBIAN_PACKAGES), archive.resolve())
+        print(f"{archive.name} is on the node")
+
+
 def _bundle(_cluster: paths.ClusterPaths) -> None:
     print(demo.train(demo.VERSION))
 
@@ -59,8 +100,9 @@ def _tools(_cluster: paths.ClusterPaths) -> None:
 
 def _clean(cluster: paths.ClusterPaths) -> None:
     clusters = paths.cache() / "clusters"
-    for folder in [*(clusters.iterdir() if clusters.exists() else []), cluster.state]:
-        _down(paths.ClusterPaths(folder.name))
+    names = {folder.name for folder in clusters.glob("*") if folder.is_dir()} | {cluster.name}
+    for name in sorted(names):
+        _down(paths.ClusterPaths(name))
     shutil.rmtree(paths.cache(), ignore_errors=True)
     print(f"removed {paths.cache()}; Go's and uv's own caches are theirs: go clean -cache -modcache, uv cache clean")
 
@@ -78,6 +120,7 @@ _NEXT = {
     "up": "make up goes on from where it failed; make status shows what runs",
     "down": "make down tries again",
     "status": "make up",
+    "load": "make up, then make load ARCHIVE=FILE with a file that holds an image",
 }
 
 if __name__ == "__main__":

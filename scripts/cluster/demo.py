@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from cluster import paths
-from cluster.fetch import debian
 from cluster.shell import run
-from images.oci import modelcar_image
+from images.build import build_model, bundle_identity
 
 NAMESPACE = "leeway"
 RELEASE = "leeway"
@@ -68,16 +67,10 @@ def samples(rows: int) -> list[dict[str, Any]]:
 
 
 def image(bundle: Path) -> ModelImage:
-    """Return the modelcar image of a bundle, named by the bundle's content."""
-    manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
-    canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    reference = f"docker.io/leeway/model-{manifest['name']}:{_tree(bundle)}"
-    archive = paths.cache() / "images" / f"model-{manifest['name']}-{_tree(bundle)}.tar"
-    if not archive.exists():
-        archive.parent.mkdir(parents=True, exist_ok=True)
-        modelcar_image(archive, reference, bundle, busybox=debian.unpack(["busybox-static"]) / "bin/busybox")
-    return ModelImage(f"oci://{reference}", manifest["version"], f"sha256:{digest}", archive)
+    """Return the modelcar image of a bundle of the flights model."""
+    version, digest = bundle_identity(bundle)
+    built = build_model(bundle, MODEL)
+    return ModelImage(f"oci://{built.reference}", version, digest, built.archive)
 
 
 def _training(command: str, *arguments: str | Path) -> None:
@@ -92,11 +85,4 @@ def _key(arguments: Sequence[str]) -> str:
         files = [folder / "pyproject.toml", folder / "uv.lock", *folder.glob("src/**/*.py"), *folder.glob("examples/*")]
         for file in sorted(file for file in files if file.is_file()):
             digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-def _tree(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
-        digest.update(f"{file.relative_to(folder)}\0".encode() + file.read_bytes())
     return digest.hexdigest()[:12]

@@ -22,6 +22,18 @@ from images.build import build as build_image
 
 OUR_IMAGES = {"onnx-server": "onnxServer", "drift-detector": "driftDetector", "operators": "operators"}
 CHART = paths.REPOSITORY / "charts/leeway"
+# Baseline, not restricted: KServe's modelcar sidecar sets a user but drops nothing.
+_NAMESPACE = {
+    "apiVersion": "v1",
+    "kind": "Namespace",
+    "metadata": {
+        "name": demo.NAMESPACE,
+        "labels": {
+            "pod-security.kubernetes.io/enforce": "baseline",
+            "pod-security.kubernetes.io/warn": "restricted",
+        },
+    },
+}
 # The compilers each use both cores already; a third step fills the gaps while one of them waits for the network.
 _PARALLEL = 3
 
@@ -174,6 +186,7 @@ def _plugin(cluster: paths.ClusterPaths) -> None:
 def _install(cluster: paths.ClusterPaths, parts: Parts, kube: Kube, step: Step) -> None:
     chosen = values(parts.built, _model(parts))
     (cluster.state / "values.yaml").write_text(yaml.safe_dump(chosen, sort_keys=False), encoding="utf-8")
+    kube.apply([_NAMESPACE])
     kube.helm_install(demo.RELEASE, CHART, namespace=demo.NAMESPACE, values=chosen)
     kube.wait(f"modelrollout/{demo.MODEL}", "condition=Ready", namespace=demo.NAMESPACE, seconds=180, step=step)
 

@@ -120,9 +120,19 @@ def model_reference(bundle: Path, name: str) -> str:
     Raises:
         ValueError: the bundle has no manifest.json with a version.
     """
+    version, digest = bundle_identity(bundle)
+    return f"docker.io/leeway/model-{name}:{version}-{digest.removeprefix('sha256:')[:12]}"
+
+
+def bundle_identity(bundle: Path) -> tuple[str, str]:
+    """Return the version and the digest ("sha256:…", of the manifest's canonical JSON) of a bundle.
+
+    Raises:
+        ValueError: the bundle has no manifest.json with a version.
+    """
     manifest = _manifest(bundle)
     canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return f"docker.io/leeway/model-{name}:{manifest['version']}-{hashlib.sha256(canonical.encode()).hexdigest()[:12]}"
+    return manifest["version"], f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
 
 
 def _manifest(bundle: Path) -> dict[str, Any]:

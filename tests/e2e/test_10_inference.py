@@ -76,5 +76,16 @@ def test_paths_that_are_not_inference_are_not_routed(story: Story) -> None:
     caller.close()
 
 
+def test_the_autoscaler_of_the_serving_slot_has_its_metric_and_the_operators_floor(story: Story) -> None:
+    slot = story.rollout()["status"]["stable"]["slot"]
+
+    def active() -> bool:
+        conditions = story.get("hpa", f"{MODEL}-{slot}-scale").get("status", {}).get("conditions", [])
+        return any(entry["type"] == "ScalingActive" and entry["status"] == "True" for entry in conditions)
+
+    eventually(active, seconds=90, what="the autoscaler's metric")
+    assert story.get("hpa", f"{MODEL}-{slot}-scale")["spec"]["minReplicas"] >= 1
+
+
 def test_the_chart_proves_itself(story: Story) -> None:
     assert "Succeeded" in story.helm("test", "leeway")

@@ -10,7 +10,9 @@ import pytest
 from story import MODEL, NAMESPACE, Story, eventually, traffic
 
 from cluster import demo
+from cluster.fetch import debian
 from cluster.shell import CommandFailedError
+from images.oci import modelcar_image
 
 
 def _change_one_byte(bundle: Path) -> None:
@@ -35,12 +37,14 @@ def test_a_broken_bundle_never_serves_and_the_status_says_why(
     broken = tmp_path / "bundle"
     shutil.copytree(demo.train("1.1.0", ["model.params.C=0.01"]), broken)
     tamper(broken)
-    image = demo.image(broken)
-    story.load(image.archive)
+    reference = f"docker.io/leeway/model-{MODEL}:{tamper.__name__.strip('_').replace('_', '-')}"
+    busybox = debian.unpack(["busybox-static"]) / "bin/busybox"
+    modelcar_image(tmp_path / "image.tar", reference, broken, busybox=busybox)
+    story.load(tmp_path / "image.tar")
     stable = story.stable_version()
 
     with traffic(story, [sample["v2"] for sample in samples], callers=2) as answers:
-        story.upgrade(storageUri=image.storage_uri, version="9.9.9-broken", digest=second.digest)
+        story.upgrade(storageUri=f"oci://{reference}", version=second.version, digest=second.digest)
         eventually(
             lambda: story.condition("Degraded").get("status") == "True", seconds=180, what="the condition Degraded"
         )
