@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 was_up=0
 make status >/dev/null 2>&1 && was_up=1
 make up
+make images
 status=0
 "$LEEWAY_UV" run --frozen pytest --junitxml=build/tests/e2e.xml tests/e2e || status=$?
 if [ "$status" = 0 ]; then
