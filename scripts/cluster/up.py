@@ -187,6 +187,8 @@ def _install(cluster: paths.ClusterPaths, parts: Parts, kube: Kube, step: Step) 
     chosen = values(parts.built, _model(parts))
     (cluster.state / "values.yaml").write_text(yaml.safe_dump(chosen, sort_keys=False), encoding="utf-8")
     kube.apply([_NAMESPACE])
+    # Whoever takes this kubeconfig came for the model: plain `kubectl leeway status` shows it.
+    kube.kubectl("config", "set-context", "--current", f"--namespace={demo.NAMESPACE}")
     kube.helm_install(demo.RELEASE, CHART, namespace=demo.NAMESPACE, values=chosen)
     kube.wait(f"modelrollout/{demo.MODEL}", "condition=Ready", namespace=demo.NAMESPACE, seconds=180, step=step)
 

@@ -9,6 +9,7 @@ from cluster import demo
 from images.build import build, bundle_identity
 
 _NAME = "train"
+_DEFAULT = "--namespace=default"
 
 
 def test_the_training_image_makes_the_same_bundle_as_this_machine(story: Story, bundle: Path) -> None:
@@ -40,9 +41,11 @@ def test_the_training_image_makes_the_same_bundle_as_this_machine(story: Story, 
     }
     story.kube.kubectl("create", "--filename=-", stdin=json.dumps(pod))
     try:
-        story.kube.kubectl("wait", f"pod/{_NAME}", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=300s")
-        log = story.kube.kubectl("logs", _NAME)
+        story.kube.kubectl(
+            "wait", f"pod/{_NAME}", _DEFAULT, "--for=jsonpath={.status.phase}=Succeeded", "--timeout=300s"
+        )
+        log = story.kube.kubectl("logs", _NAME, _DEFAULT)
     finally:
-        story.kube.kubectl("delete", "pod", _NAME, "--wait=false")
+        story.kube.kubectl("delete", "pod", _NAME, _DEFAULT, "--wait=false")
 
     assert log.strip().splitlines()[-1] == bundle_identity(bundle)[1]
