@@ -133,13 +133,16 @@ class Story:
             "--namespace", "k8s.io", "images", "tag", "--force", reference, other,
         ])  # fmt: skip
 
-    def windows(self, version: str, kind: str) -> dict[str, Any]:
-        """Return what the detector has in the window of this version, for "request" or "response" events."""
+    def seen(self, version: str, kind: str) -> set[str]:
+        """Return the request ids in the detector's window of this version, of "request" or "response" events."""
         service = f"/api/v1/namespaces/{NAMESPACE}/services/{RELEASE}-drift-detector:80/proxy"
-        answer: dict[str, Any] = json.loads(
-            self.kube.kubectl("get", "--raw", f"{service}/v1/windows/{NAMESPACE}/{MODEL}/{version}?type={kind}")
-        )
-        return answer
+        try:
+            text = self.kube.kubectl("get", "--raw", f"{service}/v1/windows/{NAMESPACE}/{MODEL}/{version}?type={kind}")
+        except CommandFailedError as error:
+            if "NotFound" in str(error):  # no event of this version yet
+                return set()
+            raise
+        return set(json.loads(text)["request_ids"])
 
 
 def eventually(holds: Callable[[], bool], *, seconds: float, what: str) -> None:

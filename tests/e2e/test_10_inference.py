@@ -26,7 +26,7 @@ def test_a_thousand_flights_agree_with_onnxruntime_and_the_detector_saw_each_onc
     story: Story, samples: list[dict[str, Any]], bundle: Path
 ) -> None:
     session = onnxruntime.InferenceSession(str(bundle / "model.onnx"), providers=["CPUExecutionProvider"])
-    before = {kind: set(story.windows(demo.VERSION, kind)["request_ids"]) for kind in ("request", "response")}
+    before = {kind: story.seen(demo.VERSION, kind) for kind in ("request", "response")}
     caller = story.caller()
     answers = [caller.call(f"/v2/models/{MODEL}/infer", sample["v2"]) for sample in samples]
     caller.close()
@@ -44,11 +44,10 @@ def test_a_thousand_flights_agree_with_onnxruntime_and_the_detector_saw_each_onc
     for kind in ("request", "response"):
 
         def complete(kind: str = kind) -> bool:
-            return sent <= set(story.windows(demo.VERSION, kind)["request_ids"])
+            return sent <= story.seen(demo.VERSION, kind)
 
         eventually(complete, seconds=60, what=f"every {kind} seen by the detector")
-        seen = set(story.windows(demo.VERSION, kind)["request_ids"]) - before[kind]
-        assert seen == sent
+        assert story.seen(demo.VERSION, kind) - before[kind] == sent
 
 
 def test_a_bad_request_is_refused_with_what_and_where_and_the_next_good_one_is_answered(
