@@ -8,6 +8,7 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
+from leeway_serving.http import Limits
 from leeway_serving.loading import Served
 
 LIST = Path(__file__).parents[3] / "schemas" / "metrics.yaml"
@@ -42,7 +43,7 @@ def test_a_prediction_is_counted_once_with_its_rows(server: Server) -> None:
     ("path", "content", "code", "reason"),
     [
         ("/v1/models/flights:predict", b"{", "400", "malformed"),
-        ("/v2/models/flights/infer", b" " * (16 * 2**20 + 1), "413", "too_large"),
+        ("/v2/models/flights/infer", b" " * (Limits.body_bytes + 1), "413", "too_large"),
     ],
 )
 def test_a_refusal_is_counted_by_code_and_reason_and_takes_no_time(

@@ -25,6 +25,9 @@ _LONGEST_MESSAGE = 2000
 class Limits:
     """What one request, and all requests together, may take.
 
+    Parsed JSON takes up to forty times its bytes (a list of `{"":1}`): `body_bytes` decides how much memory one client
+    can make the server use.
+
     Attributes:
         body_bytes: of one request.
         rows: of one request.
@@ -33,7 +36,7 @@ class Limits:
         body_seconds: time to send a body.
     """
 
-    body_bytes: int = 16 * 2**20
+    body_bytes: int = 4 * 2**20
     rows: int = 10_000
     in_flight: int = 512
     buffered_bytes: int = 64 * 2**20

@@ -13,6 +13,7 @@ import uvicorn
 from prometheus_client import CollectorRegistry, start_http_server
 
 from leeway_serving.app import UNKNOWN_VERSION, Application
+from leeway_serving.connection import Connection
 from leeway_serving.errors import ModelError
 from leeway_serving.http import Admission, Limits
 from leeway_serving.loading import Told, load
@@ -73,7 +74,7 @@ async def serve(settings: Settings, *, started: float) -> None:
             app,
             host=settings.host,
             port=settings.http_port,
-            http="httptools",
+            http=Connection,
             ws="none",
             lifespan="off",
             log_config=None,
