@@ -10,7 +10,7 @@ from tests.world import NAME, NAMESPACE, Crashed, World, digest, spec
 VERSIONS = ("1", "2", "3", "4")
 # Two good versions, one whose server never gets ready, one that serves another bundle than was released.
 BAD = {
-    spec("3")["model"]["storageUri"]: Word(error="loading"),
+    spec("3")["model"]["storageUri"]: Word(error="broken", refused=True),
     spec("4")["model"]["storageUri"]: Word(version="4", digest=digest("1")),
 }
 GOOD = {("1", digest("1")), ("2", digest("2"))}

@@ -136,13 +136,13 @@ def test_naming_a_version_whose_slot_was_stopped_deploys_it_again(world: World) 
     [
         (Word(version="2", digest=digest("3")), "DigestMismatch"),
         (Word(version="3", digest=digest("2")), "VersionMismatch"),
-        (Word(error="bundle digest sha256:0 is not the expected sha256:1"), "ModelRefused"),
+        (Word(error="bundle digest sha256:0 is not the expected sha256:1", refused=True), "ModelRefused"),
     ],
 )
 def test_a_server_that_is_not_what_was_released_never_takes_traffic(world: World, word: Word, reason: str) -> None:
     world.images[spec("2")["model"]["storageUri"]] = word
     world.release(spec("2"))
-    world.settle(40)
+    world.settle()
     assert world.shares() == {"a": 100, "b": 0}
     assert world.condition("Degraded")["reason"] == reason
     assert world.condition("Degraded")["status"] == "True"
@@ -152,10 +152,102 @@ def test_a_server_that_is_not_what_was_released_never_takes_traffic(world: World
 
 
 def test_a_refusal_is_told_in_the_servers_own_words(world: World) -> None:
-    world.images[spec("2")["model"]["storageUri"]] = Word(error="model.onnx: sha256 differs from the manifest")
+    error = "model.onnx: sha256 differs from the manifest"
+    world.images[spec("2")["model"]["storageUri"]] = Word(error=error, refused=True)
     world.release(spec("2"))
-    world.settle(40)
-    assert "model.onnx: sha256 differs from the manifest" in world.condition("Degraded")["message"]
+    world.settle()
+    message = world.condition("Degraded")["message"]
+    assert message.endswith(
+        "model.onnx: sha256 differs from the manifest. "
+        "Publish a bundle that the server takes, and name it in spec.model. Version 1 keeps all traffic"
+    )
+
+
+def test_a_server_that_asks_for_time_is_waited_for_however_long_it_takes(world: World) -> None:
+    place = spec("2")["model"]["storageUri"]
+    world.images[place] = Word(error="loading")
+    world.release(spec("2"))
+    world.settle(200)
+    assert world.condition("Degraded")["status"] == "False"
+    assert world.condition("Progressing")["reason"] == "ServerNotReady"
+    assert "loading" in world.condition("Progressing")["message"]
+    world.images[place] = Word(version="2", digest=digest("2"))
+    world.settle()
+    assert world.status["stable"]["version"] == "2"
+
+
+def test_a_slot_that_lost_its_traffic_is_left_alone_as_long_as_the_gateway_has_not_followed(world: World) -> None:
+    world.gateway_up = False
+    world.release(spec("2"))
+    world.settle()
+    assert world.status["stable"]["version"] == "2"
+    assert world.condition("Progressing")["reason"] == "GatewayPending"
+    world.release(spec("3") | {"strategy": {"rollbackWindow": "0s"}})
+    world.settle(100)
+    assert world.served("a") == {("1", digest("1"))}, "the gateway may still send requests there"
+    assert world.condition("Progressing")["reason"] == "SlotDraining"
+    world.gateway_up = True
+    world.settle()
+    assert world.status["stable"]["version"] == "3"
+
+
+def test_a_slot_that_lost_its_traffic_outlives_the_longest_request(world: World) -> None:
+    endpoint = spec()["endpoint"] | {"timeout": "3m"}
+    switch(world, endpoint=endpoint, strategy={"rollbackWindow": "0s"})
+    world.settle(30)
+    assert world.served("a") == {("1", digest("1"))}
+    world.settle(10)
+    assert world.served("a") == set()
+
+
+def test_an_undo_waits_for_no_pod_that_is_still_to_come(world: World) -> None:
+    world.release(spec("2"))
+    world.settle()
+    deployment = world.objects[api.DEPLOYMENTS, f"{NAME}-a-predictor"]
+    labels = deployment["metadata"]["labels"]
+    deployment["status"]["replicas"] = 2
+    stuck = {"name": "kserve-container", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such tag"}}}
+    meta = {"name": f"{NAME}-a-new", "namespace": NAMESPACE, "labels": labels}
+    world.put(api.PODS, {"metadata": meta, "status": {"containerStatuses": [stuck]}})
+    world.release(spec("1"))
+    world.operator().reconcile(NAMESPACE, NAME)
+    assert world.shares() == {"a": 100, "b": 0}
+
+
+def test_a_pod_that_no_node_takes_is_told_in_the_schedulers_words(world: World) -> None:
+    world.images[spec("2")["model"]["storageUri"]] = Word(error="loading")
+    world.release(spec("2"))
+    world.settle(3)
+    pod = next(item for key, item in world.objects.items() if key[0] == api.PODS and "-b-" in key[1])
+    full = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available"}
+    pod["status"] = {"conditions": [full]}
+    world.operator().reconcile(NAMESPACE, NAME)
+    assert world.condition("Progressing")["reason"] == "Unschedulable"
+    assert "0/1 nodes are available" in world.condition("Progressing")["message"]
+
+
+def test_a_stable_version_that_stops_serving_is_an_event_and_says_where_to_look(world: World) -> None:
+    pod = next(key for key in world.objects if key[0] == api.PODS)
+    del world.objects[pod]
+    world.objects[api.DEPLOYMENTS, f"{NAME}-a-predictor"]["status"]["availableReplicas"] = 0
+    world.operator().reconcile(NAMESPACE, NAME)
+    assert world.condition("Ready")["reason"] == "NoPodAvailable"
+    assert (
+        "kubectl describe pods -n models -l leeway.dev/model=flights,leeway.dev/slot=a"
+        in (world.condition("Ready")["message"])
+    )
+    assert world.events()[-1] == "NoPodAvailable"
+
+
+def test_a_route_that_the_listener_refuses_says_what_to_change(world: World) -> None:
+    condition = world.objects[api.ROUTES, NAME]["status"]["parents"][0]["conditions"][0]
+    condition.update(status="False", reason="NotAllowedByListeners", message="no listener takes it")
+    world.operator().reconcile(NAMESPACE, NAME)
+    assert world.condition("Ready")["reason"] == "RouteNotAccepted"
+    assert world.condition("Ready")["message"] == (
+        "HTTPRoute flights: NotAllowedByListeners: no listener takes it. "
+        "Let a listener of Gateway leeway/leeway take routes from namespace models"
+    )
 
 
 def test_a_plain_onnx_file_is_held_to_its_version_alone(world: World) -> None:
@@ -249,12 +341,14 @@ def test_a_lost_status_is_rebuilt_from_the_route(world: World) -> None:
 
 def test_somebody_elses_route_is_left_alone() -> None:
     world = World()
-    foreign: dict[str, Any] = {"kind": "HTTPRoute", "metadata": {"name": NAME, "namespace": NAMESPACE}}
+    meta = {"name": NAME, "namespace": NAMESPACE, "generation": 1}
+    foreign: dict[str, Any] = {"kind": "HTTPRoute", "metadata": meta}
     world.put(api.ROUTES, foreign | {"spec": {"parentRefs": [{"name": "leeway"}], "rules": [{"backendRefs": []}]}})
     world.release(spec("1"))
     world.settle()
     assert world.condition("Degraded")["reason"] == "NameTaken"
-    assert {plural for _, plural in world.writes} == {"modelrollouts"}
+    assert {plural for _, plural in world.writes} == {"modelrollouts", "events"}
+    assert world.events() == ["NameTaken"]
 
 
 def test_a_candidate_gets_as_many_replicas_as_stable_before_its_weight(world: World) -> None:

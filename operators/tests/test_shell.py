@@ -1,11 +1,12 @@
 """The thin parts: queue, controller, metrics, probe, health."""
 
 import json
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Barrier, Thread
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from leeway_operators.core.model import Word
 from leeway_operators.shell import api
 from leeway_operators.shell.controller import WATCHED, Controller, key_of
 from leeway_operators.shell.health import serve_health
+from leeway_operators.shell.logs import JsonFormatter
 from leeway_operators.shell.metrics import Metrics
 from leeway_operators.shell.probe import HttpProbe
 from leeway_operators.shell.queue import Queue
@@ -97,15 +99,44 @@ def test_an_error_is_counted_and_tried_again() -> None:
     assert queue.pop(NOW) == KEY
 
 
-def test_the_log_says_what_was_done(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_has_one_line_of_json_for_a_look_that_did_something_and_none_for_another(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     world = World()
     world.release(spec())
     worker, _ = controller(world, Clock(), Metrics(CollectorRegistry()))
     with caplog.at_level("INFO"):
         worker.work_on(KEY)
-    lines = [record.getMessage() for record in caplog.records]
-    assert "models/flights: ApplySlot flights-a" in lines
-    assert any("status: Deploying, weights a=0 b=0, Ready=NothingReleased" in line for line in lines)
+        world.settle()
+        worker.work_on(KEY)
+    (record,) = caplog.records
+    line = json.loads(JsonFormatter().format(record))
+    assert line["level"] == "info"
+    assert (line["namespace"], line["model"], line["phase"]) == (NAMESPACE, NAME, "Deploying")
+    assert line["candidate"].startswith("a 1 ")
+    assert line["conditions"]["Ready"].startswith("False: NothingReleased: ")
+    assert "ApplySlot flights-a" in line["actions"]
+
+
+def test_an_error_is_one_line_too(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(*_: str) -> None:
+        raise OSError("the API server is away")
+
+    worker = Controller(
+        World(),  # type: ignore[arg-type]
+        None,
+        reconcile=fail,
+        queue=Queue(Clock()),
+        metrics=Metrics(CollectorRegistry()),
+        monotonic=Clock(),
+    )
+    worker.work_on(KEY)
+    (record,) = caplog.records
+    text = JsonFormatter().format(record)
+    assert "\n" not in text
+    line = json.loads(text)
+    assert (line["model"], line["again_in_seconds"]) == (NAME, 1.0)
+    assert "the API server is away" in line["traceback"]
 
 
 def test_a_worker_that_hangs_is_not_alive() -> None:
@@ -195,32 +226,43 @@ def test_a_rollout_that_is_gone_leaves_no_series() -> None:
 
 
 @contextmanager
-def server(status: int, body: bytes, seen: list[tuple[str, str | None]]) -> Iterator[int]:
+def server(
+    status: int,
+    body: bytes,
+    seen: list[tuple[str, str | None]],
+    headers: Mapping[str, str],
+    before: Callable[[], object] = lambda: None,
+) -> Iterator[int]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            before()
             seen.append((self.path, self.headers["x-leeway-probe"]))
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None: ...
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+    with ThreadingHTTPServer(("", 0), Handler) as listening:
         thread = Thread(target=listening.serve_forever, args=(0.01,))
         thread.start()
-        yield listening.server_address[1]
-        listening.shutdown()
-        thread.join()
+        try:
+            yield listening.server_address[1]
+        finally:
+            listening.shutdown()
+            thread.join()
 
 
-def asked(status: int, body: Any) -> tuple[Word, list[tuple[str, str | None]]]:
+def asked(status: int, body: Any, **headers: str) -> tuple[Word, list[tuple[str, str | None]]]:
     seen: list[tuple[str, str | None]] = []
-    with server(status, body if isinstance(body, bytes) else json.dumps(body).encode(), seen) as port:
-        probe = HttpProbe(port)
-        word = probe("127.0.0.1", NAME)
-        probe.close()
-    return word, seen
+    payload = body if isinstance(body, bytes) else json.dumps(body).encode()
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    with server(status, payload, seen, named) as port:
+        words = HttpProbe(port)(["127.0.0.1"], NAME)
+    return words["127.0.0.1"], seen
 
 
 def test_the_servers_word_is_its_metadata_and_the_question_is_marked_as_a_probe() -> None:
@@ -235,8 +277,10 @@ def test_the_servers_word_is_its_metadata_and_the_question_is_marked_as_a_probe(
     [
         (503, {"error": "bundle digest differs"}, "bundle digest differs"),
         (503, {}, "answered 503"),
-        (200, b"<html>", "not JSON"),
-        (200, [], "not an object"),
+        (404, {"error": "model 'flights' is not served here"}, "not served here"),
+        (200, b"<html>", "no JSON object"),
+        (200, [], "no JSON object"),
+        (200, b"[" * (1 << 21), "no JSON object"),
         (200, {"name": NAME}, "without parameters.version"),
     ],
 )
@@ -244,15 +288,36 @@ def test_a_refusal_is_told_in_its_own_words(status: int, body: Any, error: str) 
     word, _ = asked(status, body)
     assert word.version is None
     assert error in (word.error or "")
+    assert word.refused
 
 
-def test_silence_is_an_error_that_names_the_port() -> None:
-    with server(200, b"", []) as port:
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_names_a_time_to_come_back_has_not_refused(status: int) -> None:
+    word, _ = asked(status, {"error": "still loading"}, retry_after="1")
+    assert word == Word(error="still loading", refused=False)
+
+
+def test_silence_is_an_error_that_names_the_port_and_no_refusal() -> None:
+    with server(200, b"", [], {}) as port:
         pass
-    probe = HttpProbe(port)
-    word = probe("127.0.0.1", NAME)
-    probe.close()
-    assert word == Word(error=f"no answer on port {port}: ConnectError")
+    words = HttpProbe(port)(["127.0.0.1"], NAME)
+    assert words == {"127.0.0.1": Word(error=f"no answer on port {port}: ConnectError")}
+
+
+def test_a_server_that_never_answers_is_left_at_the_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        words = HttpProbe(port, deadline_seconds=0.2)(["127.0.0.1"], NAME)
+    assert words == {"127.0.0.1": Word(error=f"no answer on port {port} within 0.2 s")}
+
+
+def test_all_pods_are_asked_at_once() -> None:
+    addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+    everybody_is_here = Barrier(len(addresses), timeout=10)
+    body = {"parameters": {"version": "2"}}
+    with server(200, json.dumps(body).encode(), [], {}, before=everybody_is_here.wait) as port:
+        words = HttpProbe(port, deadline_seconds=10)(addresses, NAME)
+    assert words == dict.fromkeys(addresses, Word(version="2"))
 
 
 # -------------------------------------------------------------------------------------------------- health

@@ -6,7 +6,7 @@ Deterministic: nothing moves but by a call of the operator, or by `World.tick`.
 import copy
 import functools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -81,6 +81,8 @@ class World:
     images: dict[str, Word] = field(default_factory=dict)
     load: dict[str, int] = field(default_factory=dict)
     """Replicas that a slot's autoscaler wants for its traffic."""
+    gateway_up: bool = True
+    """Whether a gateway takes over what the HTTPRoute says."""
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     writes: list[tuple[str, str]] = field(default_factory=list)
     crash_after: int | None = None
@@ -122,8 +124,14 @@ class World:
         for slot in ("a", "b"):
             self._kserve(slot)
         route = self.objects.get((api.ROUTES, NAME))
-        if route is not None:
-            accepted = {"type": "Accepted", "status": "True", "reason": "Accepted", "message": ""}
+        if route is not None and self.gateway_up:
+            accepted = {
+                "type": "Accepted",
+                "status": "True",
+                "reason": "Accepted",
+                "message": "",
+                "observedGeneration": route["metadata"]["generation"],
+            }
             parent = route["spec"]["parentRefs"][0]
             route["status"] = {"parents": [{"parentRef": parent, "conditions": [accepted]}]}
 
@@ -204,8 +212,8 @@ class World:
     def served(self, slot: str) -> set[tuple[str | None, str | None]]:
         """(version, digest) of every ready pod behind a slot's Service."""
         ready = self.objects.get((api.ENDPOINT_SLICES, f"{NAME}-{slot}-predictor"), {"endpoints": []})["endpoints"]
-        words = [self(endpoint["addresses"][0], NAME) for endpoint in ready]
-        return {(word.version, word.digest) for word in words}
+        words = self([endpoint["addresses"][0] for endpoint in ready], NAME)
+        return {(word.version, word.digest) for word in words.values()}
 
     def events(self) -> list[str]:
         """Reasons of the Events, in the order of their creation."""
@@ -213,12 +221,12 @@ class World:
 
     # ------------------------------------------------------------------------------------ the probe
 
-    def __call__(self, ip: str, model: str) -> Word:
-        """The word of the server on a pod."""
+    def __call__(self, addresses: Sequence[str], model: str) -> Mapping[str, Word]:
+        """The words of the servers on pods."""
         assert model == NAME
-        pods = (item for (resource, _), item in self.objects.items() if resource == api.PODS)
-        pod = next(item for item in pods if item["status"]["podIP"] == ip)
-        return self.images[pod["uri"]]
+        pods = [item for (resource, _), item in self.objects.items() if resource == api.PODS]
+        uris = {item["status"]["podIP"]: item["uri"] for item in pods if "podIP" in item["status"]}
+        return {address: self.images[uris[address]] for address in addresses}
 
     # ------------------------------------------------------------------------------------ the API server
 
@@ -262,6 +270,8 @@ class World:
             if resource == api.INFERENCE_SERVICES and live is not None:
                 self._assert_not_serving(wished["metadata"]["name"])
             kept = {"status": live["status"]} if live is not None and "status" in live else {}
+            before = live["metadata"].get("generation", 0) if live is not None else 0
+            wished["metadata"]["generation"] = before + (live is None or live["spec"] != wished["spec"])
             self.objects[key] = wished | kept
         self._written()
 

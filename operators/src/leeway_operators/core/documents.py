@@ -4,7 +4,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from leeway_operators.core.model import Arm, Condition, Record, Release, Rollout, Status, Weights
+from leeway_operators.core.model import (
+    OUTCOME_REASONS,
+    Arm,
+    Condition,
+    Followed,
+    Record,
+    Release,
+    Rollout,
+    Status,
+    Weights,
+)
 from leeway_operators.core.revision import revision_of
 
 
@@ -48,6 +58,12 @@ def _arm_of(value: Mapping[str, Any] | None) -> Arm | None:
     return Arm(slot=value["slot"], release=release, since=_time(value["since"]))
 
 
+def _followed_of(value: Mapping[str, Any] | None) -> Followed | None:
+    if value is None:
+        return None
+    return Followed(generation=value["observedGeneration"], since=_time(value["since"]))
+
+
 def status_of(body: Mapping[str, Any]) -> Status:
     """What the operator remembers; an object without a status remembers nothing."""
     value = body.get("status") or {}
@@ -59,13 +75,13 @@ def status_of(body: Mapping[str, Any]) -> Status:
         candidate=_arm_of(value.get("candidate")),
         previous=_arm_of(value.get("previous")),
         weights=Weights(a=weights.get("a", 0), b=weights.get("b", 0)),
+        route=_followed_of(value.get("route")),
         history=tuple(
             Record(
                 version=entry["version"],
                 revision=entry["revision"],
                 slot=entry["slot"],
                 outcome=entry["outcome"],
-                reason=entry["reason"],
                 time=_time(entry["time"]),
             )
             for entry in value.get("history", [])
@@ -97,6 +113,10 @@ def _arm(arm: Arm, weights: Weights) -> dict[str, Any]:
     return value | ({"digest": release.digest} if release.digest is not None else {})
 
 
+def _followed(followed: Followed) -> dict[str, Any]:
+    return {"observedGeneration": followed.generation, "since": timestamp(followed.since)}
+
+
 def status_document(status: Status) -> dict[str, Any]:
     """The status subresource; a role that nobody has is absent."""
     roles = {"stable": status.stable, "candidate": status.candidate, "previous": status.previous}
@@ -105,13 +125,14 @@ def status_document(status: Status) -> dict[str, Any]:
         "phase": status.phase,
         **{role: _arm(arm, status.weights) for role, arm in roles.items() if arm is not None},
         "weights": {"a": status.weights.a, "b": status.weights.b},
+        **({"route": _followed(status.route)} if status.route is not None else {}),
         "history": [
             {
                 "version": record.version,
                 "revision": record.revision,
                 "slot": record.slot,
                 "outcome": record.outcome,
-                "reason": record.reason,
+                "reason": OUTCOME_REASONS[record.outcome],
                 "time": timestamp(record.time),
             }
             for record in status.history

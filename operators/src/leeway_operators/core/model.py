@@ -15,6 +15,12 @@ PHASES: tuple[Phase, ...] = get_args(Phase)
 
 Outcome = Literal["Promoted", "Undone", "Withdrawn", "Superseded"]
 """How an attempt ended: it took the traffic, took it back, the spec went back to stable, or a newer release came."""
+OUTCOME_REASONS: Mapping[Outcome, str] = {
+    "Promoted": "Verified",
+    "Undone": "Reverted",
+    "Withdrawn": "SpecReverted",
+    "Superseded": "NewRelease",
+}
 
 
 def other(slot: Slot) -> Slot:
@@ -57,6 +63,11 @@ class Rollout:
         return parse_duration(self.spec["strategy"]["rollbackWindow"])
 
     @property
+    def timeout(self) -> timedelta:
+        """Longest time of one request, at the gateway."""
+        return parse_duration(self.spec["endpoint"]["timeout"])
+
+    @property
     def paused(self) -> bool:
         """True while nothing may move."""
         return bool(self.spec["paused"])
@@ -67,11 +78,13 @@ class Rollout:
 
 @dataclass(frozen=True, kw_only=True)
 class Word:
-    """What a server says about itself; `error` is its own refusal, or why it could not be asked."""
+    """What a server says about itself; `error` is why it did not say what it serves."""
 
     version: str | None = None
     digest: str | None = None
     error: str | None = None
+    refused: bool = False
+    """True if the error is its last word. False if it asked for time (`Retry-After`) or did not answer at all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +97,8 @@ class SeenPod:
     ready: bool
     trouble: str | None = None
     """The kubelet's reason why a container cannot run (`ImagePullBackOff: …`)."""
+    unscheduled: str | None = None
+    """The scheduler's reason why no node takes it."""
     word: Word | None = None
     """None: not asked."""
 
@@ -144,6 +159,9 @@ class SeenRoute:
 
     body: Mapping[str, Any]
     weights: Weights
+    generation: int
+    followed: bool
+    """True if the gateway has taken over this generation, as far as it says so."""
     accepted: bool | None
     """None: no gateway has spoken yet."""
     message: str = ""
@@ -185,6 +203,14 @@ class Arm:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Followed:
+    """The generation of the HTTPRoute that the gateway has taken over, and since when."""
+
+    generation: int
+    since: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """One finished attempt."""
 
@@ -192,7 +218,6 @@ class Record:
     revision: str
     slot: Slot
     outcome: Outcome
-    reason: str
     time: datetime
 
 
@@ -219,6 +244,7 @@ class Status:
     previous: Arm | None = None
     """The version before, still warm."""
     weights: Weights = Weights()
+    route: Followed | None = None
     history: tuple[Record, ...] = ()
     conditions: tuple[Condition, ...] = ()
 

@@ -5,27 +5,17 @@ does can be done twice; so it may die between any two actions. An Event that rep
 before the status that records it, under a key that makes repeating it harmless.
 """
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from leeway_operators.core import objects
-from leeway_operators.core.actions import (
-    Action,
-    ApplyRoute,
-    ApplySlot,
-    CopyRuntime,
-    DeleteRuntime,
-    Emit,
-    Plan,
-    SetMinReplicas,
-    SetStatus,
-    StopSlot,
-)
-from leeway_operators.core.judge import attempt_key, failure_event, judged
+from leeway_operators.core.actions import Action, Emit, Plan, SetStatus
+from leeway_operators.core.converge import HANDOVER, converge, replicas
+from leeway_operators.core.judge import advised, attempt_key, judged, warnings
 from leeway_operators.core.model import (
     SLOTS,
     Arm,
+    Followed,
     Outcome,
     Record,
     Rollout,
@@ -35,16 +25,16 @@ from leeway_operators.core.model import (
     Weights,
     other,
 )
-from leeway_operators.core.verify import Check, verify
+from leeway_operators.core.verify import Check, verify, verify_warm
 
 # Pods are asked for their word, which no watch reports.
 LOOK_AGAIN = timedelta(seconds=2)
 LOOK_AGAIN_FAILED = timedelta(seconds=15)
-# A slot that has just got the traffic keeps its replicas this long: its autoscaler still counts the idle minutes.
-HANDOVER = timedelta(minutes=10)
-# A gateway may send requests to a slot for a little longer than its route says (about a second with Envoy Gateway):
-# until then the slot that lost its traffic is neither stopped nor given another version.
+# A gateway's controller says that it has taken over a route; its proxies follow a little later (about a second with
+# Envoy Gateway). Until they surely have, the slot that lost its traffic is neither stopped nor given another version.
 GATEWAY_LAG = timedelta(seconds=10)
+# How long a pod that is told to end still answers what it was asked before: KServe's agent drains for 30 s.
+POD_DRAIN = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -68,27 +58,28 @@ def plan(rollout: Rollout, memory: Status, seen: Seen, now: datetime, sink_url: 
         sink_url: where KServe's logger sends its events, if capture is KServe's.
     """
     if seen.foreign:
-        taken = Check(
-            state="Failed", reason="NameTaken", message=f"belongs to somebody else: {', '.join(seen.foreign)}"
-        )
+        message = f"{', '.join(seen.foreign)} belongs to somebody else"
+        taken = advised(Check(state="Failed", reason="NameTaken", message=message), rollout, memory)
         status = judged(rollout, memory, memory=memory, seen=seen, check=taken, now=now)
-        return Plan(actions=_remember(memory, status, ()), status=status, again_in=LOOK_AGAIN_FAILED)
+        events = tuple(warnings(memory, status))
+        return Plan(actions=_remember(memory, status, events), status=status, again_in=LOOK_AGAIN_FAILED)
     step = _recover(_Step(memory), seen, now)
+    step = _note_route(step, seen, now)
     step = _finish_switch(step, seen, now)
     step = _expire_previous(step, rollout, seen, now)
     step = _choose_candidate(step, rollout, seen, now)
     check = _check_candidate(step.status, rollout, seen, now)
+    if check is not None and check.state == "Failed":
+        check = advised(check, rollout, step.status)
     status = replace(step.status, weights=_weights(step.status, rollout, check))
     status = judged(rollout, status, memory=memory, seen=seen, check=check, now=now)
-    events = step.events + tuple(failure_event(memory, status, check))
-    actions = (
-        *_remember(memory, status, events),
-        *_deploy(rollout, status, seen, sink_url),
-        *_route(rollout, status, seen),
-        *_scale(rollout, status, seen, now),
-        *_tidy(rollout, status, seen),
-    )
-    return Plan(actions=actions, status=status, again_in=_again_in(rollout, status, check, now))
+    events = step.events + tuple(warnings(memory, status))
+    actions = (*_remember(memory, status, events), *converge(rollout, status, seen, now, sink_url))
+    return Plan(actions=actions, status=status, again_in=_again_in(rollout, status, seen, check, now))
+
+
+def _remember(memory: Status, status: Status, events: tuple[Emit, ...]) -> tuple[Action, ...]:
+    return (*events, SetStatus(status=status)) if status != memory else events
 
 
 # ------------------------------------------------------------------------------------------- what has happened
@@ -107,6 +98,14 @@ def _recover(step: _Step, seen: Seen, now: datetime) -> _Step:
     return step
 
 
+def _note_route(step: _Step, seen: Seen, now: datetime) -> _Step:
+    """Remembers when the gateway was first seen to have taken over the route as it is."""
+    route, noted = seen.route, step.status.route
+    if route is None or not route.followed or (noted is not None and noted.generation == route.generation):
+        return step
+    return _Step(replace(step.status, route=Followed(generation=route.generation, since=now)), step.events)
+
+
 def _finish_switch(step: _Step, seen: Seen, now: datetime) -> _Step:
     """The route has all traffic on the candidate, as was intended: the roles swap."""
     status = step.status
@@ -115,8 +114,7 @@ def _finish_switch(step: _Step, seen: Seen, now: datetime) -> _Step:
         return step
     if seen.route.weights != status.weights:
         return step
-    undo = status.previous is not None and status.previous.release.revision == arm.release.revision
-    ended = _ended(arm, "Undone" if undo else "Promoted", "Reverted" if undo else "Verified", now)
+    ended = _ended(arm, "Undone" if _is_undo(status) else "Promoted", now)
     status = replace(
         status,
         stable=replace(arm, since=now),
@@ -126,13 +124,20 @@ def _finish_switch(step: _Step, seen: Seen, now: datetime) -> _Step:
     return _Step(status, (*step.events, _ended_event(arm, ended, f"slot {arm.slot} has all traffic")))
 
 
+def _is_undo(status: Status) -> bool:
+    """Whether the candidate is the version before, which is still warm."""
+    previous, candidate = status.previous, status.candidate
+    return previous is not None and candidate is not None and previous.release.revision == candidate.release.revision
+
+
 def _expire_previous(step: _Step, rollout: Rollout, seen: Seen, now: datetime) -> _Step:
     """The previous version is warm for the rollback window, unless it is being taken back or is gone."""
     previous, candidate = step.status.previous, step.status.candidate
     if previous is None or (candidate is not None and candidate.slot == previous.slot):
         return step
     wanted = rollout.release.revision == previous.release.revision and not rollout.paused
-    expired = now - previous.since >= max(rollout.rollback_window, GATEWAY_LAG) and not wanted
+    expired = now - previous.since >= rollout.rollback_window and not wanted
+    expired = expired and _is_drained(status=step.status, rollout=rollout, seen=seen, slot=previous.slot, now=now)
     if not expired and seen.slots[previous.slot].runs(previous.release.revision):
         return step
     return _Step(replace(step.status, previous=None), step.events)
@@ -145,40 +150,46 @@ def _choose_candidate(step: _Step, rollout: Rollout, seen: Seen, now: datetime) 
     if stable is not None and status.has_stable(target):
         if candidate is None:
             return step
-        ended = _ended(candidate, "Withdrawn", "SpecReverted", now)
+        ended = _ended(candidate, "Withdrawn", now)
         event = _ended_event(candidate, ended, f"the spec is back at version {stable.release.version}")
         return _Step(replace(status, candidate=None).recorded(ended), (*step.events, event))
     if rollout.paused or (candidate is not None and candidate.release.revision == target.revision):
         return step
     events = step.events
     if candidate is not None:
-        ended = _ended(candidate, "Superseded", "NewRelease", now)
+        ended = _ended(candidate, "Superseded", now)
         events = (*events, _ended_event(candidate, ended, f"version {target.version} was released"))
         status = replace(status, candidate=None).recorded(ended)
-    if _drains(status, rollout, now):
-        return _Step(status, events)
     slot = other(stable.slot) if stable is not None else _first_slot(seen, target.revision)
     previous = status.previous
     if previous is not None and previous.release.revision != target.revision:
+        if not _is_drained(status=status, rollout=rollout, seen=seen, slot=slot, now=now):
+            return _Step(status, events)
         previous = None  # its slot is needed
     return _Step(replace(status, candidate=Arm(slot=slot, release=target, since=now), previous=previous), events)
 
 
-def _drains(status: Status, rollout: Rollout, now: datetime) -> bool:
-    """Whether the slot that the release needs may still be getting requests for the previous version."""
-    previous, target = status.previous, rollout.release.revision
-    return previous is not None and previous.release.revision != target and now - previous.since < GATEWAY_LAG
+def _is_drained(*, status: Status, rollout: Rollout, seen: Seen, slot: Slot, now: datetime) -> bool:
+    """Whether a slot that had traffic gets none any more: the route says so, and the gateway has surely followed."""
+    since = _drained_since(status, rollout, seen)
+    return since is not None and since <= now and seen.route is not None and seen.route.weights.of(slot) == 0
+
+
+def _drained_since(status: Status, rollout: Rollout, seen: Seen) -> datetime | None:
+    """From when on a slot without weight has answered all it was asked; None if the gateway is still to follow."""
+    route, noted = seen.route, status.route
+    if route is None or noted is None or not route.followed or noted.generation != route.generation:
+        return None
+    return noted.since + GATEWAY_LAG + max(rollout.timeout - POD_DRAIN, timedelta(0))
 
 
 def _first_slot(seen: Seen, revision: str) -> Slot:
     return "b" if seen.slots["b"].runs(revision) and not seen.slots["a"].runs(revision) else "a"
 
 
-def _ended(arm: Arm, outcome: Outcome, reason: str, now: datetime) -> Record:
+def _ended(arm: Arm, outcome: Outcome, now: datetime) -> Record:
     release = arm.release
-    return Record(
-        version=release.version, revision=release.revision, slot=arm.slot, outcome=outcome, reason=reason, time=now
-    )
+    return Record(version=release.version, revision=release.revision, slot=arm.slot, outcome=outcome, time=now)
 
 
 def _ended_event(arm: Arm, record: Record, why: str) -> Emit:
@@ -198,8 +209,9 @@ def _check_candidate(status: Status, rollout: Rollout, seen: Seen, now: datetime
     if not slot.runs(arm.release.revision) and seen.runtime is None and name not in seen.copies:
         missing = f"ServingRuntime {rollout.spec['runtime']} does not exist in namespace {rollout.namespace}"
         return Check(state="Failed", reason="RuntimeNotFound", message=missing)
-    replicas = _replicas(rollout, status, seen, arm.slot, now) if arm.slot in seen.hpas else 1
-    return verify(arm, slot, replicas, now)
+    if _is_undo(status):
+        return verify_warm(arm, slot)
+    return verify(arm, slot, replicas(rollout, status, seen, arm.slot, now) if arm.slot in seen.hpas else 1)
 
 
 def _weights(status: Status, rollout: Rollout, check: Check | None) -> Weights:
@@ -213,89 +225,15 @@ def _weights(status: Status, rollout: Rollout, check: Check | None) -> Weights:
     return Weights.all_on(status.stable.slot) if status.stable is not None else Weights()
 
 
-def _replicas(rollout: Rollout, status: Status, seen: Seen, slot: Slot, now: datetime) -> int:
-    """`minReplicas` of a slot: its own for stable, as many as stable runs for the one that may take its traffic."""
-    wanted, stable = rollout.min_replicas, status.stable
-    if stable is not None and slot != stable.slot:
-        deployment = seen.slots[stable.slot].deployment
-        wanted = max(wanted, deployment.desired if deployment is not None else 0)
-    elif stable is not None and now - stable.since < HANDOVER:
-        wanted = max(wanted, seen.hpas[slot].min_replicas or 0)
-    return min(wanted, seen.hpas[slot].max_replicas)
-
-
-# ------------------------------------------------------------------------------------------------- the actions
-
-
-def _remember(memory: Status, status: Status, events: tuple[Emit, ...]) -> tuple[Action, ...]:
-    return (*events, SetStatus(status=status)) if status != memory else events
-
-
-def _deploy(rollout: Rollout, status: Status, seen: Seen, sink_url: str | None) -> Iterator[Action]:
-    """The candidate's slot, or stable's if somebody took it away. A slot that serves is never edited."""
-    for arm in (status.stable, status.candidate):
-        if arm is None or arm.release.revision != rollout.release.revision:
-            continue
-        if seen.slots[arm.slot].runs(arm.release.revision):
-            continue
-        name = objects.runtime_copy_name(rollout.name, arm.slot, arm.release.revision)
-        if name not in seen.copies:
-            if seen.runtime is None:
-                continue
-            yield CopyRuntime(body=objects.runtime_copy(rollout, arm, seen.runtime))
-        message = f"version {arm.release.version} (revision {arm.release.revision}) goes to slot {arm.slot}"
-        yield Emit(key=attempt_key(arm, "Deploying"), type="Normal", reason="Deploying", message=message)
-        yield ApplySlot(slot=arm.slot, body=objects.inference_service(rollout, arm, sink_url))
-
-
-def _route(rollout: Rollout, status: Status, seen: Seen) -> Iterator[Action]:
-    # A backend that is known before it gets weight is a switch without a first connection; one that does not exist
-    # would make the gateway report the route as broken.
-    backends = [
-        slot
-        for slot in SLOTS
-        if status.weights.of(slot) > 0 or (slot in _roles(status) and seen.slots[slot].has_service)
-    ]
-    body = objects.http_route(rollout, status.weights, backends)
-    if seen.route is None or not objects.covers(seen.route.body, body):
-        yield ApplyRoute(body=body)
-
-
-def _scale(rollout: Rollout, status: Status, seen: Seen, now: datetime) -> Iterator[Action]:
-    for slot in SLOTS:
-        if slot not in seen.hpas or slot not in _roles(status):
-            continue
-        replicas = _replicas(rollout, status, seen, slot, now)
-        if seen.hpas[slot].min_replicas != replicas:
-            yield SetMinReplicas(body=objects.min_replicas(rollout, slot, replicas))
-
-
-def _tidy(rollout: Rollout, status: Status, seen: Seen) -> Iterator[Action]:
-    """A slot without a role stops; a copied runtime that no InferenceService names is deleted."""
-    roles = _roles(status)
-    for slot in SLOTS:
-        if slot not in roles and seen.slots[slot].exists and not seen.slots[slot].stopped:
-            yield StopSlot(slot=slot, name=objects.slot_name(rollout.name, slot))
-    named = {slot: arm.release.revision for slot, arm in roles.items()}
-    used = {objects.runtime_copy_name(rollout.name, slot, revision) for slot, revision in named.items()} | {
-        objects.runtime_copy_name(rollout.name, slot, release.revision)
-        for slot in SLOTS
-        if (release := seen.slots[slot].release) is not None
-    }
-    for name in sorted(seen.copies - used):
-        yield DeleteRuntime(name=name)
-
-
-def _roles(status: Status) -> Mapping[Slot, Arm]:
-    return {arm.slot: arm for arm in (status.previous, status.candidate, status.stable) if arm is not None}
-
-
-def _again_in(rollout: Rollout, status: Status, check: Check | None, now: datetime) -> timedelta | None:
-    if status.candidate is None and _drains(status, rollout, now) and not status.has_stable(rollout.release):
-        return LOOK_AGAIN
+def _again_in(rollout: Rollout, status: Status, seen: Seen, check: Check | None, now: datetime) -> timedelta | None:
     if status.candidate is not None:
         return LOOK_AGAIN_FAILED if check is not None and check.state == "Failed" else LOOK_AGAIN
-    ends = [status.previous.since + rollout.rollback_window] if status.previous is not None else []
+    ends = []
+    if status.previous is not None:
+        # A release that waits for its slot ends the window; before the slot is drained, nothing does.
+        waiting = not status.has_stable(rollout.release) and not rollout.paused
+        end = now if waiting else status.previous.since + rollout.rollback_window
+        ends.append(max(end, _drained_since(status, rollout, seen) or now + LOOK_AGAIN_FAILED))
     if status.stable is not None and now < status.stable.since + HANDOVER:
         ends.append(status.stable.since + HANDOVER)
     return max(min(ends) - now, LOOK_AGAIN) if ends else None

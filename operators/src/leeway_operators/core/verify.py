@@ -2,13 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Literal
 
 from leeway_operators.core.model import Arm, SeenPod, SeenSlot
-
-# A server that is still loading refuses, too. What it says after this long is taken for its last word.
-PATIENCE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,38 +29,65 @@ def _failed(reason: str, message: str) -> Check:
     return Check(state="Failed", reason=reason, message=message)
 
 
-def verify(arm: Arm, seen: SeenSlot, replicas: int, now: datetime) -> Check:
+def verify(arm: Arm, seen: SeenSlot, replicas: int) -> Check:
     """Compare a slot with what it was told to run.
 
     Args:
         arm: the release and the slot.
         seen: the slot, with the word of each of its pods.
         replicas: pods it needs before it may take traffic.
-        now: for how long it has been trying.
     """
     revision = arm.release.revision
     if not seen.runs(revision):
         return _waiting("SlotNotDeployed", f"slot {arm.slot} does not run revision {revision} yet")
     ours = tuple(pod for pod in seen.pods if pod.revision == revision)
     for pod in ours:
-        if (fault := _fault(arm, pod, now)) is not None:
+        if pod.trouble is not None:
+            return _failed(pod.trouble.split(":")[0], f"pod {pod.name}: {pod.trouble}")
+        if (fault := _fault(arm, pod)) is not None:
             return fault
     if seen.deployment is not None and seen.deployment.revision == revision and seen.deployment.stuck is not None:
         return _failed("ProgressDeadlineExceeded", seen.deployment.stuck)
     if (obstacle := next(_obstacles(seen, revision, ours, replicas), None)) is not None:
         return obstacle
-    return Check(state="Verified", reason="Verified", message=f"{len(ours)} pods serve version {arm.release.version}")
+    return _verified(arm, ours)
 
 
-def _fault(arm: Arm, pod: SeenPod, now: datetime) -> Check | None:
-    if pod.trouble is not None:
-        return _failed(pod.trouble.split(":")[0], f"pod {pod.name}: {pod.trouble}")
+def verify_warm(arm: Arm, seen: SeenSlot) -> Check:
+    """Compare the slot of the version before, which is to take its traffic back, with what it was told to run.
+
+    An undo ends an incident, so it waits for no new pod: the Service sends requests to ready pods only, and those were
+    enough until now. Each of them must still give its word.
+    """
+    revision = arm.release.revision
+    ready = tuple(pod for pod in seen.pods if pod.ready and pod.ip in seen.endpoints)
+    if not seen.runs(revision) or not ready:
+        return _waiting("PodsPending", f"slot {arm.slot} has no pod that is ready for version {arm.release.version}")
+    for pod in ready:
+        if pod.revision != revision:
+            return _waiting("PodsPending", f"pod {pod.name} is not of revision {revision}")
+        if (fault := _fault(arm, pod)) is not None:
+            return fault
+        if pod.word is None or pod.word.error is not None:
+            return _waiting("ServerNotReady", _told(pod))
+    return _verified(arm, ready)
+
+
+def _verified(arm: Arm, pods: tuple[SeenPod, ...]) -> Check:
+    return Check(state="Verified", reason="Verified", message=f"{len(pods)} pods serve version {arm.release.version}")
+
+
+def _told(pod: SeenPod) -> str:
+    return f"pod {pod.name}: {pod.word.error if pod.word is not None else 'not asked yet'}"
+
+
+def _fault(arm: Arm, pod: SeenPod) -> Check | None:
+    """What the server's word says against it; one that only asks for time says nothing."""
     word = pod.word
     if word is None:
         return None
     if word.error is not None:
-        impatient = now - arm.since > PATIENCE
-        return _failed("ModelRefused", f"pod {pod.name}: {word.error}") if impatient and not pod.ready else None
+        return _failed("ModelRefused", _told(pod)) if word.refused else None
     if word.version != arm.release.version:
         told = f"pod {pod.name} serves version {word.version}, {arm.release.version} was released"
         return _failed("VersionMismatch", told)
@@ -81,8 +104,10 @@ def _obstacles(seen: SeenSlot, revision: str, ours: tuple[SeenPod, ...], replica
         yield _waiting("DeploymentPending", f"KServe has not deployed revision {revision} yet: {seen.kserve_message}")
         return
     for pod in ours:
+        if pod.unscheduled is not None:
+            yield _waiting("Unschedulable", f"pod {pod.name}: {pod.unscheduled}")
         if pod.word is not None and pod.word.error is not None:
-            yield _waiting("ServerNotReady", f"pod {pod.name}: {pod.word.error}")
+            yield _waiting("ServerNotReady", _told(pod))
     if not deployment.complete or deployment.available < max(replicas, 1):
         counts = f"{deployment.available} of {max(deployment.desired, replicas)} pods are available"
         yield _waiting("PodsPending", counts)

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from leeway_operators.core import objects
-from leeway_operators.core.actions import Action, DeleteRuntime, Emit, SetStatus, StopSlot
 from leeway_operators.shell import api
+from leeway_operators.shell.logs import fields_of
 from leeway_operators.shell.metrics import Metrics
 from leeway_operators.shell.queue import Key, Queue
 from leeway_operators.shell.reconcile import Reconciled
@@ -100,14 +100,17 @@ class Controller:
             # Whatever it was (API server away, conflict, an object we cannot read): level-triggered means trying again.
             self._metrics.failed(key)
             delay = self._queue.failed(key)
-            log.exception("reconcile %s/%s failed, again in %s s", *key, delay.total_seconds())
+            log.exception(
+                "the reconciliation failed",
+                extra={"fields": {"namespace": key[0], "model": key[1], "again_in_seconds": delay.total_seconds()}},
+            )
             return
         self._queue.succeeded(key)
         self._metrics.reconciled(key, result)
         if result is None:
             return
-        for action in result.actions:
-            log.info("%s/%s: %s", *key, told(action))
+        if result.actions:
+            log.info("reconciled", extra={"fields": {"namespace": key[0], "model": key[1], **fields_of(result)}})
         if result.again_in is not None:
             self._queue.add(key, result.again_in)
 
@@ -121,22 +124,11 @@ class Controller:
                         self._queue.add(key)
             except Exception as error:  # noqa: BLE001
                 # A watch ends in many ways (410 Gone, a lost connection, a CRD not there yet); all begin again.
-                log.warning("watching %s ended: %s", resource.plural, error)
+                log.warning(
+                    "a watch ended and begins again",
+                    extra={"fields": {"resource": resource.plural, "reason": f"{type(error).__name__}: {error}"}},
+                )
                 self._stopping.wait(_RETRY_SECONDS)
-
-
-def told(action: Action) -> str:
-    """An action as a line of the log."""
-    match action:
-        case Emit():
-            return f"{action.reason}: {action.message}"
-        case SetStatus(status=status):
-            reasons = ", ".join(f"{condition.type}={condition.reason}" for condition in status.conditions)
-            return f"status: {status.phase}, weights a={status.weights.a} b={status.weights.b}, {reasons}"
-        case StopSlot() | DeleteRuntime():
-            return f"{type(action).__name__} {action.name}"
-        case _:
-            return f"{type(action).__name__} {action.body['metadata']['name']}"
 
 
 def key_of(resource: api.Resource, item: Mapping[str, Any]) -> Key | None:

@@ -1,7 +1,6 @@
 """`leeway-operator`: wires the parts to a real cluster, a real clock and real ports."""
 
 import argparse
-import logging
 import signal
 import socket
 import time
@@ -12,6 +11,7 @@ import kubernetes.client
 import kubernetes.config
 from prometheus_client import CollectorRegistry, start_http_server
 
+from leeway_operators.shell import logs
 from leeway_operators.shell.controller import Controller
 from leeway_operators.shell.health import serve_health
 from leeway_operators.shell.kube import Cluster
@@ -38,15 +38,16 @@ def connect() -> kubernetes.client.ApiClient:
         kubernetes.config.load_incluster_config(configuration)
     except kubernetes.config.ConfigException:
         kubernetes.config.load_kube_config(client_configuration=configuration)
+    # Once, for a connection that the server has closed meanwhile; everything else the queue tries again, so that no
+    # reconciliation hangs on one question while other models wait.
+    configuration.retries = 1
     return kubernetes.client.ApiClient(configuration)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run until SIGTERM or SIGINT."""
     options = arguments().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.Formatter.converter = time.gmtime
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # one line per probe is no news
+    logs.configure()
     cluster = Cluster(connect())
     registry = CollectorRegistry()
     metrics, queue = Metrics(registry), Queue(time.monotonic)

@@ -1,22 +1,14 @@
 """The operator's metrics, as schemas/metrics.yaml lists them."""
 
 from collections.abc import Iterator
-from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from leeway_operators.core.model import PHASES, Outcome, Status
+from leeway_operators.core.model import OUTCOME_REASONS, PHASES, Status
 from leeway_operators.shell.queue import Key
 from leeway_operators.shell.reconcile import Reconciled
-
-_REASONS: dict[Outcome, str] = {
-    "Promoted": "Verified",
-    "Undone": "Reverted",
-    "Withdrawn": "SpecReverted",
-    "Superseded": "NewRelease",
-}
 
 
 class Metrics(Collector):
@@ -69,13 +61,13 @@ class Metrics(Collector):
             self._forget(key)
             return
         if key not in self._last:
-            for outcome in get_args(Outcome):
-                self._outcomes.labels(*key, outcome, _REASONS[outcome])
+            for outcome, reason in OUTCOME_REASONS.items():
+                self._outcomes.labels(*key, outcome, reason)
             self._errors.labels(*key)
         self._last[key] = result.after
         for record in result.after.history:
             if record not in result.before.history:
-                self._outcomes.labels(*key, record.outcome, record.reason).inc()
+                self._outcomes.labels(*key, record.outcome, OUTCOME_REASONS[record.outcome]).inc()
 
     def failed(self, key: Key) -> None:
         """Count a reconciliation that raised."""
@@ -84,8 +76,8 @@ class Metrics(Collector):
     def _forget(self, key: Key) -> None:
         if self._last.pop(key, None) is None:
             return
-        for outcome in get_args(Outcome):
-            self._outcomes.remove(*key, outcome, _REASONS[outcome])
+        for outcome, reason in OUTCOME_REASONS.items():
+            self._outcomes.remove(*key, outcome, reason)
         self._errors.remove(*key)
 
 

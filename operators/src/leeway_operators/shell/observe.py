@@ -1,6 +1,6 @@
 """One look at everything that belongs to a ModelRollout."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from leeway_operators.core import objects
@@ -42,7 +42,7 @@ def observe(cluster: api.Api, probe: Probe, rollout: Rollout, ask: Slot | None) 
 
     Args:
         cluster: the API server.
-        probe: asks a pod for its word.
+        probe: asks pods for their word.
         rollout: whose objects.
         ask: the slot whose pods are asked; None asks nobody.
     """
@@ -60,10 +60,9 @@ def observe(cluster: api.Api, probe: Probe, rollout: Rollout, ask: Slot | None) 
             services[slot],
             cluster.get(api.DEPLOYMENTS, namespace, objects.predictor_name(name, slot)),
             [item for item in slices if _label(item, SERVICE_NAME) == objects.predictor_name(name, slot)],
-            tuple(
-                _pod(pod, probe, name, ask=slot == ask)
-                for pod in pods
-                if _label(pod, objects.LABEL_SLOT) == slot and _counts(pod)
+            _pods(
+                [pod for pod in pods if _label(pod, objects.LABEL_SLOT) == slot and _counts(pod)],
+                (lambda addresses: probe(addresses, name)) if slot == ask else None,
             ),
         )
         for slot in SLOTS
@@ -148,17 +147,26 @@ def _deployment(body: Mapping[str, Any]) -> SeenDeployment:
     )
 
 
-def _pod(body: Mapping[str, Any], probe: Probe, model: str, *, ask: bool) -> SeenPod:
+def _pods(
+    bodies: Sequence[Mapping[str, Any]], ask: Callable[[Sequence[str]], Mapping[str, Word]] | None
+) -> tuple[SeenPod, ...]:
+    addresses = [ip for body in bodies if (ip := body.get("status", {}).get("podIP")) is not None]
+    words = ask(addresses) if ask is not None and addresses else {}
+    return tuple(_pod(body, words) for body in bodies)
+
+
+def _pod(body: Mapping[str, Any], words: Mapping[str, Word]) -> SeenPod:
     status = body.get("status", {})
     ip = status.get("podIP")
-    word: Word | None = probe(ip, model) if ask and ip else None
+    scheduled = _condition(body, "PodScheduled")
     return SeenPod(
         name=body["metadata"]["name"],
         ip=ip,
         revision=_label(body, objects.LABEL_REVISION),
         ready=_condition(body, "Ready").get("status") == "True",
         trouble=_trouble(status),
-        word=word,
+        unscheduled=scheduled.get("message", "no node takes it") if scheduled.get("status") == "False" else None,
+        word=words.get(ip) if ip is not None else None,
     )
 
 
@@ -172,8 +180,12 @@ def _trouble(status: Mapping[str, Any]) -> str | None:
     for container in (*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])):
         waiting = container.get("state", {}).get("waiting") or {}
         if waiting.get("reason") in _TROUBLE:
-            last = (container.get("lastState", {}).get("terminated") or {}).get("message", "").strip()
-            told = " ".join(text for text in (waiting.get("message", ""), last) if text)
+            ended = container.get("lastState", {}).get("terminated")
+            # `OOMKilled` is a reason without a message; what a process wrote to its termination log is a message.
+            last = f"it ended with {ended.get('reason', 'code')} {ended['exitCode']}" if ended else ""
+            told = " ".join(
+                text for text in (waiting.get("message", ""), last, (ended or {}).get("message", "")) if text
+            )
             return f"{waiting['reason']}: container {container['name']}: {told}"
     return None
 
@@ -184,16 +196,22 @@ def _route(body: Mapping[str, Any], rollout: Rollout) -> SeenRoute:
         for rule in body["spec"].get("rules", [])
         for reference in rule.get("backendRefs", [])
     }
+    gateway, namespace = rollout.spec["endpoint"]["gateway"], rollout.namespace
+    wished = (gateway["name"], gateway.get("namespace", namespace))
     accepted = [
         condition
         for parent in body.get("status", {}).get("parents", [])
-        if parent["parentRef"]["name"] == rollout.spec["endpoint"]["gateway"]["name"]
+        if (parent["parentRef"]["name"], parent["parentRef"].get("namespace", namespace)) == wished
         for condition in parent.get("conditions", [])
         if condition["type"] == "Accepted"
     ]
+    generation = body["metadata"]["generation"]
     return SeenRoute(
         body=body,
         weights=Weights(**{slot: shares.get(objects.predictor_name(rollout.name, slot), 0) for slot in SLOTS}),
+        generation=generation,
+        # A gateway that does not say which generation it speaks of is taken to speak of this one.
+        followed=bool(accepted) and all(c.get("observedGeneration", generation) == generation for c in accepted),
         accepted=all(condition["status"] == "True" for condition in accepted) if accepted else None,
         message="; ".join(f"{c['reason']}: {c.get('message', '')}" for c in accepted if c["status"] != "True"),
     )

@@ -24,6 +24,9 @@ from leeway_operators.shell import api
 from leeway_operators.shell.observe import observe
 from leeway_operators.shell.probe import Probe
 
+# In bytes; the API server refuses an Event with a longer one.
+_LONGEST_NOTE = 1024
+
 
 @dataclass(frozen=True)
 class Reconciled:
@@ -46,7 +49,7 @@ class Reconciler:
 
         Args:
             cluster: the API server.
-            probe: asks a pod for its word.
+            probe: asks pods for their word.
             clock: the time now, with its zone.
             sink_url: where KServe's logger sends its events.
             instance: who reports Events, usually the pod's name.
@@ -126,7 +129,7 @@ def _event(rollout: Rollout, event: Emit, now: datetime, instance: str) -> dict[
         "reportingInstance": instance,
         "action": "Reconcile",
         "reason": event.reason,
-        "note": event.message[:1024],
+        "note": event.message.encode()[:_LONGEST_NOTE].decode(errors="ignore"),
         "type": event.type,
         "regarding": {
             "apiVersion": objects.API_VERSION,
