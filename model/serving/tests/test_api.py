@@ -75,6 +75,7 @@ def test_values_outside_what_training_saw_are_served(server: Server) -> None:
 @pytest.mark.parametrize(
     ("path", "answer"),
     [
+        ("/", {"status": "alive"}),
         ("/v2/health/live", {"live": True}),
         ("/v2/health/ready", {"ready": True}),
         ("/v2/models", {"models": ["flights"]}),

@@ -208,6 +208,7 @@ class Application:
             return {"name": name, "ready": bool(self._accepting())}
 
         return {
+            "/": get(lambda: {"status": "alive"}),
             "/v2": get(lambda: {"name": "leeway-onnx-server", "version": __version__, "extensions": []}),
             "/v2/health/live": get(lambda: {"live": True}),
             "/v2/health/ready": get(lambda: {"ready": bool(self._accepting())}),
