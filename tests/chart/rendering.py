@@ -18,7 +18,8 @@ KSERVE = ("serving.kserve.io/v1beta1/InferenceService", "serving.kserve.io/v1alp
 GATEWAY_API = ("gateway.networking.k8s.io/v1/HTTPRoute",)
 CERT_MANAGER = ("cert-manager.io/v1/Certificate",)
 ENVOY_GATEWAY = ("gateway.envoyproxy.io/v1alpha1/EnvoyProxy",)
-EVERYTHING = (*KSERVE, *GATEWAY_API, *CERT_MANAGER, *ENVOY_GATEWAY)
+LEEWAY = ("leeway.dev/v1alpha1/ModelRollout",)
+EVERYTHING = (*KSERVE, *GATEWAY_API, *CERT_MANAGER, *ENVOY_GATEWAY, *LEEWAY)
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 

@@ -23,6 +23,18 @@ def test_what_is_missing_is_named_with_its_command(
     assert unnamed not in str(refused.value)
 
 
+def test_a_release_of_models_alone_names_the_platform_that_it_lacks(render: Render) -> None:
+    values = {**MODEL, "crds": {"install": False}, "operator": {"enabled": False}, "driftDetector": {"enabled": False}}
+    with pytest.raises(ChartError, match="helm install leeway charts/leeway --namespace leeway"):
+        render(values, apis=(*KSERVE, *GATEWAY_API, *CERT_MANAGER))
+    assert render(values).one("ModelRollout")
+
+
+def test_a_gateway_alone_needs_the_gateway_api(render: Render) -> None:
+    with pytest.raises(ChartError, match="helm install envoy-gateway "):
+        render({"operator": {"enabled": False}, "driftDetector": {"enabled": False}}, apis=CERT_MANAGER)
+
+
 def test_everything_missing_is_named_at_once(render: Render) -> None:
     with pytest.raises(ChartError, match=r"(?s)kserve-crd.*envoy-gateway.*cert-manager"):
         render(MODEL, apis=())
