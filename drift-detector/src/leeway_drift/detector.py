@@ -16,8 +16,9 @@ from leeway_drift.window import Entry, Window
 class Limits:
     """Bounds of everything a sender could make grow.
 
-    The defaults add up to 256 MiB in windows, 64 in the queue, about 20 for remembered ids and 70 for Python itself;
-    bodies being read come on top, at most five per pod of a served model.
+    The defaults add up to 256 MiB in windows, 32 in the queue, about 20 for remembered ids, 70 for Python itself and,
+    for a moment, 100 for the body being decoded: JSON takes up to fifty times its bytes (a list of empty lists).
+    Bodies being read come on top, at most five per pod of a served model.
 
     Attributes:
         body_bytes: of one event.
@@ -30,9 +31,9 @@ class Limits:
         window_bytes: of one stream and kind.
     """
 
-    body_bytes: int = 4 * 2**20
+    body_bytes: int = 2 * 2**20
     queue_events: int = 10_000
-    queue_bytes: int = 64 * 2**20
+    queue_bytes: int = 32 * 2**20
     remembered_events: int = 50_000
     streams: int = 32
     stream_idle_seconds: float = 3600

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, start_http_se
 
 from leeway_drift.detector import Detector, Limits
 from leeway_drift.service.app import create_app
+from leeway_drift.service.connection import Connection
 from leeway_drift.service.logs import log_to_stdout
 from leeway_drift.service.metrics import DetectorCollector
 
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         host=EVERYWHERE,
         port=options.port,
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         access_log=False,  # two lines per inference
         log_config=None,
         server_header=False,
