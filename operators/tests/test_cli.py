@@ -31,6 +31,23 @@ def test_what_is_wrong_is_the_message() -> None:
     assert "serves version 3, 2 was released" in cells[8]
 
 
+def test_what_holds_a_release_back_is_the_message() -> None:
+    world = World()
+    world.release(spec("1"))
+    world.settle()
+    world.release(spec("2") | {"paused": True})
+    world.settle()
+    assert row(world.body)[8] == "spec.paused holds back version 2; set it to false to go on"
+
+
+def test_a_stable_version_that_does_not_serve_is_the_message() -> None:
+    world = World(gateway_up=False)
+    world.release(spec("1"))
+    world.settle()
+    message = "no gateway has accepted HTTPRoute flights yet; is Gateway leeway/leeway up?"
+    assert row(world.body)[7:] == ("False", message)
+
+
 def test_a_rollout_that_nobody_has_seen_yet() -> None:
     world = World()
     world.release(spec("1"))

@@ -7,15 +7,17 @@ HEADER = ("NAMESPACE", "MODEL", "STABLE", "SLOT", "CANDIDATE", "WEIGHTS", "PHASE
 
 
 def row(body: Mapping[str, Any]) -> tuple[str, ...]:
-    """One rollout. The message is what is wrong, else what is under way, else what serves."""
+    """One rollout. The message is what is wrong, else what is under way or held back, else what serves."""
     status = body.get("status") or {}
     stable, candidate, weights = status.get("stable", {}), status.get("candidate", {}), status.get("weights", {})
     conditions = {entry["type"]: entry for entry in status.get("conditions", [])}
     ready = conditions.get("Ready", {})
-    told: Mapping[str, Any] = next(
-        (conditions[kind] for kind in ("Degraded", "Progressing") if conditions.get(kind, {}).get("status") == "True"),
-        ready,
-    )
+    degraded, progressing = (conditions.get(kind, {}) for kind in ("Degraded", "Progressing"))
+    told: Mapping[str, Any] = ready
+    if degraded.get("status") == "True":
+        told = degraded
+    elif ready.get("status") == "True" and (progressing["status"] == "True" or progressing["reason"] == "Paused"):
+        told = progressing
     return (
         body["metadata"]["namespace"],
         body["metadata"]["name"],
