@@ -3,20 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
 from leeway_operators.core.model import Word
 from leeway_operators.shell import api
 from tests.world import NAME, NAMESPACE, World, digest, spec
-
-
-@pytest.fixture
-def world() -> World:
-    """Version 1 serves."""
-    world = World()
-    world.release(spec("1"))
-    world.settle()
-    return world
 
 
 def test_the_first_version_serves_from_slot_a(world: World) -> None:
@@ -131,51 +120,6 @@ def test_naming_a_version_whose_slot_was_stopped_deploys_it_again(world: World) 
     assert world.status["history"][0]["outcome"] == "Promoted"
 
 
-@pytest.mark.parametrize(
-    ("word", "reason"),
-    [
-        (Word(version="2", digest=digest("3")), "DigestMismatch"),
-        (Word(version="3", digest=digest("2")), "VersionMismatch"),
-        (Word(error="bundle digest sha256:0 is not the expected sha256:1", refused=True), "ModelRefused"),
-    ],
-)
-def test_a_server_that_is_not_what_was_released_never_takes_traffic(world: World, word: Word, reason: str) -> None:
-    world.images[spec("2")["model"]["storageUri"]] = word
-    world.release(spec("2"))
-    world.settle()
-    assert world.shares() == {"a": 100, "b": 0}
-    assert world.condition("Degraded")["reason"] == reason
-    assert world.condition("Degraded")["status"] == "True"
-    assert world.condition("Ready")["status"] == "True"
-    assert world.status["phase"] == "Failed"
-    assert world.events().count(reason) == 1
-
-
-def test_a_refusal_is_told_in_the_servers_own_words(world: World) -> None:
-    error = "model.onnx: sha256 differs from the manifest"
-    world.images[spec("2")["model"]["storageUri"]] = Word(error=error, refused=True)
-    world.release(spec("2"))
-    world.settle()
-    message = world.condition("Degraded")["message"]
-    assert message.endswith(
-        "model.onnx: sha256 differs from the manifest. "
-        "Publish a bundle that the server takes, and name it in spec.model. Version 1 keeps all traffic"
-    )
-
-
-def test_a_server_that_asks_for_time_is_waited_for_however_long_it_takes(world: World) -> None:
-    place = spec("2")["model"]["storageUri"]
-    world.images[place] = Word(error="loading")
-    world.release(spec("2"))
-    world.settle(200)
-    assert world.condition("Degraded")["status"] == "False"
-    assert world.condition("Progressing")["reason"] == "ServerNotReady"
-    assert "loading" in world.condition("Progressing")["message"]
-    world.images[place] = Word(version="2", digest=digest("2"))
-    world.settle()
-    assert world.status["stable"]["version"] == "2"
-
-
 def test_a_slot_that_lost_its_traffic_is_left_alone_as_long_as_the_gateway_has_not_followed(world: World) -> None:
     world.gateway_up = False
     world.release(spec("2"))
@@ -212,42 +156,6 @@ def test_an_undo_waits_for_no_pod_that_is_still_to_come(world: World) -> None:
     world.release(spec("1"))
     world.operator().reconcile(NAMESPACE, NAME)
     assert world.shares() == {"a": 100, "b": 0}
-
-
-def test_a_pod_that_no_node_takes_is_told_in_the_schedulers_words(world: World) -> None:
-    world.images[spec("2")["model"]["storageUri"]] = Word(error="loading")
-    world.release(spec("2"))
-    world.settle(3)
-    pod = next(item for key, item in world.objects.items() if key[0] == api.PODS and "-b-" in key[1])
-    full = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available"}
-    pod["status"] = {"conditions": [full]}
-    world.operator().reconcile(NAMESPACE, NAME)
-    assert world.condition("Progressing")["reason"] == "Unschedulable"
-    assert "0/1 nodes are available" in world.condition("Progressing")["message"]
-
-
-def test_a_stable_version_that_stops_serving_is_an_event_and_says_where_to_look(world: World) -> None:
-    pod = next(key for key in world.objects if key[0] == api.PODS)
-    del world.objects[pod]
-    world.objects[api.DEPLOYMENTS, f"{NAME}-a-predictor"]["status"]["availableReplicas"] = 0
-    world.operator().reconcile(NAMESPACE, NAME)
-    assert world.condition("Ready")["reason"] == "NoPodAvailable"
-    assert (
-        "kubectl describe pods -n models -l leeway.dev/model=flights,leeway.dev/slot=a"
-        in (world.condition("Ready")["message"])
-    )
-    assert world.events()[-1] == "NoPodAvailable"
-
-
-def test_a_route_that_the_listener_refuses_says_what_to_change(world: World) -> None:
-    condition = world.objects[api.ROUTES, NAME]["status"]["parents"][0]["conditions"][0]
-    condition.update(status="False", reason="NotAllowedByListeners", message="no listener takes it")
-    world.operator().reconcile(NAMESPACE, NAME)
-    assert world.condition("Ready")["reason"] == "RouteNotAccepted"
-    assert world.condition("Ready")["message"] == (
-        "HTTPRoute flights: NotAllowedByListeners: no listener takes it. "
-        "Let a listener of Gateway leeway/leeway take routes from namespace models"
-    )
 
 
 def test_a_plain_onnx_file_is_held_to_its_version_alone(world: World) -> None:
@@ -304,14 +212,6 @@ def test_a_change_of_the_runtime_is_a_release(world: World) -> None:
     assert world.served("a") == {("1", digest("1"))}
 
 
-def test_a_missing_runtime_is_named(world: World) -> None:
-    world.release(spec("1") | {"runtime": "leeway-onnx-9"})
-    world.settle()
-    assert world.condition("Degraded")["reason"] == "RuntimeNotFound"
-    assert "leeway-onnx-9" in world.condition("Degraded")["message"]
-    assert world.shares() == {"a": 100}
-
-
 def test_copies_of_runtimes_do_not_pile_up(world: World) -> None:
     for version in ("2", "3", "4"):
         world.release(spec(version))
@@ -337,18 +237,6 @@ def test_a_lost_status_is_rebuilt_from_the_route(world: World) -> None:
     world.settle()
     assert world.status["stable"]["version"] == "2"
     assert world.shares()["b"] == 100
-
-
-def test_somebody_elses_route_is_left_alone() -> None:
-    world = World()
-    meta = {"name": NAME, "namespace": NAMESPACE, "generation": 1}
-    foreign: dict[str, Any] = {"kind": "HTTPRoute", "metadata": meta}
-    world.put(api.ROUTES, foreign | {"spec": {"parentRefs": [{"name": "leeway"}], "rules": [{"backendRefs": []}]}})
-    world.release(spec("1"))
-    world.settle()
-    assert world.condition("Degraded")["reason"] == "NameTaken"
-    assert {plural for _, plural in world.writes} == {"modelrollouts", "events"}
-    assert world.events() == ["NameTaken"]
 
 
 def test_a_candidate_gets_as_many_replicas_as_stable_before_its_weight(world: World) -> None:

@@ -1,0 +1,14 @@
+"""What most stories begin with."""
+
+import pytest
+
+from tests.world import World, spec
+
+
+@pytest.fixture
+def world() -> World:
+    """Version 1 serves."""
+    world = World()
+    world.release(spec("1"))
+    world.settle()
+    return world
