@@ -117,3 +117,10 @@ def test_the_event_of_a_failure_is_as_short_as_the_api_server_wants_it(world: Wo
     notes = [item["note"] for (resource, _), item in world.objects.items() if resource == api.EVENTS]
     assert notes[-1].startswith("pod flights-b-predictor-10.0.1.0: →")
     assert len(notes[-1].encode()) <= 1024
+
+
+def test_a_release_goes_on_where_events_are_refused(world: World) -> None:
+    world.events_refused = True
+    world.release(spec("2"))
+    world.settle()
+    assert world.status["stable"]["version"] == "2"

@@ -25,7 +25,7 @@ REPOSITORY = Path(__file__).parents[2]
 Key = tuple[api.Resource, str]
 
 
-class Crashed(Exception):  # noqa: N818 the operator's death is no error of its own
+class Crashed(BaseException):  # not an Exception: nothing in the operator survives its death
     """The operator was killed."""
 
 
@@ -81,6 +81,8 @@ class World:
     images: dict[str, Word] = field(default_factory=dict)
     load: dict[str, int] = field(default_factory=dict)
     """Replicas that a slot's autoscaler wants for its traffic."""
+    events_refused: bool = False
+    """Whether a quota keeps every Event out."""
     gateway_up: bool = True
     """Whether a gateway takes over what the HTTPRoute says."""
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
@@ -281,6 +283,8 @@ class World:
     def create(self, resource: api.Resource, body: Mapping[str, Any]) -> None:
         """See `Api.create`."""
         self._write("create", resource)
+        if resource == api.EVENTS and self.events_refused:
+            raise PermissionError("exceeded quota: events")
         self.objects.setdefault((resource, body["metadata"]["name"]), json.loads(json.dumps(body)))
         self._written()
 

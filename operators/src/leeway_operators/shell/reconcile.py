@@ -1,6 +1,7 @@
 """One reconciliation: look, plan, act. It holds no state: every look starts from the API server."""
 
 import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +24,8 @@ from leeway_operators.core.plan import plan
 from leeway_operators.shell import api
 from leeway_operators.shell.observe import observe
 from leeway_operators.shell.probe import Probe
+
+log = logging.getLogger(__name__)
 
 # In bytes; the API server refuses an Event with a longer one.
 _LONGEST_NOTE = 1024
@@ -103,9 +106,17 @@ class Reconciler:
             case DeleteRuntime():
                 cluster.delete(api.RUNTIMES, namespace, action.name)
             case Emit():
-                cluster.create(api.EVENTS, _event(rollout, action, now, self._instance))
+                self._emit(rollout, action, now)
             case _:
                 assert_never(action)
+
+    def _emit(self, rollout: Rollout, event: Emit, now: datetime) -> None:
+        try:
+            self._cluster.create(api.EVENTS, _event(rollout, event, now, self._instance))
+        except Exception as error:  # noqa: BLE001
+            # Whatever keeps an Event from being written (a quota, a policy), it keeps no release from going on.
+            fields = {"namespace": rollout.namespace, "model": rollout.name, "event": event.reason}
+            log.warning("an Event was not written", extra={"fields": fields | {"reason": str(error)}})
 
 
 def _status_body(rollout: Rollout, status: Status) -> dict[str, Any]:
