@@ -23,6 +23,7 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._outside_body = 0
+        self._in_head = False
         self._head_timeout: asyncio.TimerHandle | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -34,15 +35,18 @@ class Connection(HttpToolsProtocol):
         """Parses what came, unless there has been too much that is no body."""
         self._outside_body += len(data)
         super().data_received(data)
-        if self._outside_body > HEAD_BYTES and not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._outside_body > HEAD_BYTES:
             self._refuse(431, f"head: over the limit of {HEAD_BYTES} bytes")
+        elif self._in_head and self._head_timeout is None:  # a head mostly comes whole, and then costs no timer
+            message = f"head: not whole after {self.head_seconds:g} s"
+            self._head_timeout = self.loop.call_later(self.head_seconds, self._refuse, 408, message)
 
     def on_message_begin(self) -> None:
         """The first byte of a head."""
         super().on_message_begin()
-        self._head_timeout = self.loop.call_later(
-            self.head_seconds, self._refuse, 408, f"head: not whole after {self.head_seconds:g} s"
-        )
+        self._in_head = True
 
     def on_headers_complete(self) -> None:
         """The last byte of a head."""
@@ -60,6 +64,7 @@ class Connection(HttpToolsProtocol):
 
     def _head_is_whole(self) -> None:
         self._outside_body = 0
+        self._in_head = False
         if self._head_timeout is not None:
             self._head_timeout.cancel()
             self._head_timeout = None
