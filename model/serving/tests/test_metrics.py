@@ -22,10 +22,10 @@ def test_every_metric_is_in_the_list_and_every_entry_is_a_metric(server: Server)
         ignored = {"le"} if family.type == "histogram" else set()
         name = f"{family.name}_total" if family.type == "counter" else family.name
         for sample in family.samples:
-            exposed.add((name, family.type, frozenset(sample.labels.keys() - ignored)))
+            exposed.add((name, family.type, family.documentation, frozenset(sample.labels.keys() - ignored)))
     entries = yaml.safe_load(LIST.read_text())["metrics"]
     listed = {
-        (entry["name"], entry["type"], frozenset(entry["labels"]))
+        (entry["name"], entry["type"], entry["help"], frozenset(entry["labels"]))
         for entry in entries
         if entry["component"] == "onnx-server"
     }

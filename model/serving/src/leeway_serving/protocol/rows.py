@@ -1,10 +1,9 @@
 """Rows, as objects by feature name or as lists in order, to tensors; and tensors back to one answer per row."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from leeway_serving.errors import malformed
-from leeway_serving.protocol.tensors import Column, build, check_rows, flatten, json_type
+from leeway_serving.protocol.tensors import Column, build, check_rows, flatten, json_type, quoted
 from leeway_serving.signature import Input, Signature, Tensors
 
 
@@ -64,10 +63,10 @@ def _from_objects(rows: list[Any], signature: Signature) -> list[list[Any]]:
             raise malformed(f"row {index} is {json_type(row)}; an object was expected, as in row 0")
         if row.keys() != names:
             missing, unknown = sorted(names - row.keys()), sorted(row.keys() - names)
-            problems = [f"input {_quoted(missing)} is missing"] if missing else []
-            problems += [f"input {_quoted(unknown)} is unknown to the model"] if unknown else []
+            problems = [f"input {quoted(missing)} is missing"] if missing else []
+            problems += [f"input {quoted(unknown)} is unknown to the model"] if unknown else []
             raise malformed(
-                f"row {index}: {' and '.join(problems)}; expected are {_quoted(i.name for i in signature.inputs)}"
+                f"row {index}: {' and '.join(problems)}; expected are {quoted(i.name for i in signature.inputs)}"
             )
     return [[row[i.name] for row in rows] for i in signature.inputs]
 
@@ -81,7 +80,7 @@ def _from_lists(rows: list[Any], inputs: tuple[Input, ...]) -> list[list[Any]]:
             )
         if len(row) != width:
             raise malformed(
-                f"row {index} has {len(row)} values; {width} were expected: {_quoted(i.name for i in inputs)}"
+                f"row {index} has {len(row)} values; {width} were expected: {quoted(i.name for i in inputs)}"
             )
     return [list(values) for values in zip(*rows, strict=True)]
 
@@ -93,7 +92,3 @@ def _column(spec: Input, values: list[Any], rows: int) -> Column:
         return Column(spec, (rows, *spec.row_shape), values)
     flat, shape = flatten(values, (rows, *spec.row_shape), f"input '{spec.name}'")
     return Column(spec, shape, flat)
-
-
-def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)

@@ -1,6 +1,6 @@
 """Lists of JSON values to arrays, with errors that name the row and the feature."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -54,6 +54,11 @@ def check_rows(rows: int, limit: int) -> None:
 def json_type(value: object) -> str:
     """The name of a JSON value's type with its article."""
     return "null" if value is None else _JSON_NAMES[type(value)]
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Names as error messages list them."""
+    return ", ".join(f"'{name}'" for name in names)
 
 
 def flatten(values: list[Any], shape: Sequence[int], where: str) -> tuple[list[Any], tuple[int, ...]]:

@@ -1,6 +1,5 @@
 """The Open Inference Protocol, version 2, with JSON tensors."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 import orjson
 
 from leeway_serving.errors import malformed
-from leeway_serving.protocol.tensors import Column, build, check_rows, flatten, json_type
+from leeway_serving.protocol.tensors import Column, build, check_rows, flatten, json_type, quoted
 from leeway_serving.protocol.v1 import parse_object
 from leeway_serving.signature import NUMPY_TYPES, Input, Signature, Tensors
 
@@ -61,7 +60,7 @@ def decode(body: bytes, signature: Signature, *, max_rows: int) -> InferRequest:
         columns[name] = column
     if rows is None or len(columns) != len(signature.inputs):
         missing = [i.name for i in signature.inputs if i.name not in columns]
-        raise malformed(f"inputs: {_quoted(missing)} missing; every input of the model was expected")
+        raise malformed(f"inputs: {quoted(missing)} missing; every input of the model was expected")
     return InferRequest(build(list(columns.values())), rows, _requested(request.get("outputs"), signature), request_id)
 
 
@@ -86,7 +85,7 @@ def _column(tensor: Any, index: int, signature: Signature, max_rows: int) -> Col
     name, datatype, data = tensor.get("name"), tensor.get("datatype"), tensor.get("data")
     spec = signature.by_name.get(name) if isinstance(name, str) else None
     if spec is None:
-        raise malformed(f"inputs[{index}]: the model has no input {name!r}; expected are {_quoted(signature.by_name)}")
+        raise malformed(f"inputs[{index}]: the model has no input {name!r}; expected are {quoted(signature.by_name)}")
     if not isinstance(datatype, str) or datatype not in spec.accepts:
         raise malformed(f"input '{name}': datatype {datatype!r} was sent; {spec.datatype} was expected")
     if not isinstance(data, list):
@@ -125,11 +124,7 @@ def _requested(outputs: Any, signature: Signature) -> tuple[str, ...]:
     for output in outputs:
         name = output.get("name") if isinstance(output, dict) else None
         if name not in signature.output_names:
-            raise malformed(f"outputs: there is no output {name!r}; expected are {_quoted(signature.output_names)}")
+            raise malformed(f"outputs: there is no output {name!r}; expected are {quoted(signature.output_names)}")
         if name not in names:
             names.append(name)
     return tuple(names)
-
-
-def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
