@@ -78,15 +78,17 @@ def test_v1_and_v2_rows_are_equal(table: dict[str, list[Any]]):
     instances = [{name: values[row] for name, values in table.items()} for row in range(count)]
     v2 = decode(json.dumps({"inputs": tensors}).encode(), Kind.REQUEST)
     v1 = decode(json.dumps({"instances": instances}).encode(), Kind.REQUEST)
-    assert columns(v1) == columns(v2)
+    plain = decode(json.dumps({"rows": instances}).encode(), Kind.REQUEST)
+    assert columns(v1) == columns(plain) == columns(v2)
     with np.errstate(over="ignore"):
         assert columns(v2) == {name: float32(values) for name, values in table.items()}
 
 
 def test_rows_without_names_are_named_by_position():
     v1 = decode(b'{"instances": [[1, "a"], [null, "b"]]}', Kind.REQUEST)
+    plain = decode(b'{"rows": [[1, "a"], [null, "b"]]}', Kind.REQUEST)
     v2 = b'{"inputs": [{"name": "x", "datatype": "FP32", "shape": [2, 2], "data": [[1, 2], [3, 4]]}]}'
-    assert columns(v1) == {"instances.0": [1.0, None], "instances.1": ["a", "b"]}
+    assert columns(v1) == columns(plain) == {"instances.0": [1.0, None], "instances.1": ["a", "b"]}
     assert columns(decode(b'{"predictions": [0.5, 2]}', Kind.RESPONSE)) == {"predictions": [0.5, 2.0]}
     assert columns(decode(v2, Kind.REQUEST)) == {"x.0": [1.0, 3.0], "x.1": [2.0, 4.0]}
 

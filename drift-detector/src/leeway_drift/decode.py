@@ -1,7 +1,8 @@
 """From the body of an inference to rows: the Open Inference Protocol (V2, JSON and binary) and KServe's V1.
 
-The event does not say which protocol it carries, so the shape decides: ``inputs`` or ``instances`` in a request,
-``outputs`` or ``predictions`` in a response. Bodies come from whoever may call the model and are not trusted.
+The event does not say which protocol it carries, so the shape decides: ``inputs`` (V2), ``instances`` (V1) or ``rows``
+(the server's plain JSON) in a request, ``outputs`` or ``predictions`` in a response. Bodies come from whoever may call
+the model and are not trusted.
 """
 
 import json
@@ -47,11 +48,12 @@ def decode(body: bytes, kind: Kind) -> Rows | None:
     document, tail = _split(body)
     if not isinstance(document, dict):
         return None
-    tensors, rows = ("inputs", "instances") if kind is Kind.REQUEST else ("outputs", "predictions")
+    tensors, *rows = ("inputs", "instances", "rows") if kind is Kind.REQUEST else ("outputs", "predictions")
     if tensors in document:
         return _decode_v2(document[tensors], tail)
-    if rows in document:
-        return _decode_v1(document[rows], rows)
+    for key in rows:
+        if key in document:
+            return _decode_v1(document[key], rows[0])  # the same columns, whichever way the model was asked
     return None
 
 

@@ -10,10 +10,11 @@ from typing import Protocol
 import httpx
 
 from leeway_operators.core.model import Word
+from leeway_operators.core.objects import PROBE_HEADER
 
 PORT = 8080
 # Marks the request as nobody's traffic: the server leaves it out of its counts.
-HEADERS = {"x-leeway-probe": "1", "accept-encoding": "identity"}
+HEADERS = {PROBE_HEADER: "1", "accept-encoding": "identity"}
 # For all pods together: whatever a server does, a look ends.
 DEADLINE_SECONDS = 3.0
 _AT_ONCE = 32
