@@ -1,6 +1,7 @@
 """Process 1 of the box: lays the box's own file systems over the host's, then keeps the services running.
 
-Only the standard library: nothing else may be looked up once /var and /run are the box's own.
+Run as: python -m cluster.box.init CONFIG CGROUP... with the groups that become the roots of the box's hierarchies.
+Only the standard library and its own package: nothing else may be looked up once /var and /run are the box's own.
 """
 
 import json
@@ -12,6 +13,8 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from cluster.box import cgroups
 
 _RESTART_DELAY_SECONDS = 1.0
 # The kubelet writes these; they belong to the whole machine, so in the box plain files stand over them.
@@ -43,12 +46,12 @@ def mount_one(*arguments: str) -> None:
 def lay_file_systems(scratch: Path) -> None:
     """Mount what the box must have of its own: processes, cgroups, /run, /var/lib, /var/log and the sysctls."""
     groups = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
-    unified = not any(controllers for _, controllers, _ in (line.split(":", 2) for line in groups))
+    unified = cgroups.is_unified()  # asked before /sys is the box's own
     mount_one("-t", "proc", "proc", "/proc")
     mount_one("-t", "sysfs", "sysfs", "/sys")
     if unified:
-        mount_one("-t", "cgroup2", "cgroup2", "/sys/fs/cgroup")
-        _delegate(Path("/sys/fs/cgroup"))
+        mount_one("-t", "cgroup2", "cgroup2", str(cgroups.ROOT))
+        cgroups.step_aside(cgroups.ROOT)
     else:
         mount_one("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/sys/fs/cgroup")
         for line in groups:
@@ -67,15 +70,6 @@ def lay_file_systems(scratch: Path) -> None:
         copy.write_bytes(target.read_bytes())
         mount_one("--bind", str(copy), str(target))
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1", encoding="utf-8")
-
-
-def _delegate(root: Path) -> None:
-    """On cgroup v2 a group with children holds no process: step aside, then hand the controllers down."""
-    own = root / "init"
-    own.mkdir()
-    (own / "cgroup.procs").write_text("1", encoding="utf-8")
-    for controller in (root / "cgroup.controllers").read_text(encoding="utf-8").split():
-        (root / "cgroup.subtree_control").write_text(f"+{controller}", encoding="utf-8")
 
 
 def supervise(services: list[Service], logs: Path) -> None:
@@ -116,8 +110,11 @@ def _reap(services: list[Service], logs: Path) -> None:
 
 
 def main() -> None:
-    """Run the box described by the JSON file that is the only argument, until SIGTERM."""
-    config = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    """Run the box described by the JSON file that is the first argument, until SIGTERM."""
+    file, *groups = sys.argv[1:]
+    config = json.loads(Path(file).read_text(encoding="utf-8"))
+    cgroups.join([Path(group) for group in groups])
+    cgroups.unshare()
     socket.sethostname(config["hostname"])
     lay_file_systems(Path(config["scratch"]))
     os.environ.clear()
