@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cluster import demo, lifecycle, paths, up
+from cluster import demo, lifecycle, paths, prerequisites, up
 from cluster.addons.kube import Kube
 from cluster.fetch import debian, tools
 from cluster.shell import run
@@ -32,7 +32,7 @@ def main() -> int:
     except KeyboardInterrupt:
         sys.stderr.write(f"\nmake {command} was interrupted; it goes on from there when called again\n")
         return 130
-    except (RuntimeError, TimeoutError, ValueError) as error:
+    except (RuntimeError, OSError, ValueError) as error:
         sys.stderr.write(f"\nmake {command} failed.\n{error}\n\nnext: {_NEXT.get(command, 'make help')}\n")
         return 1
     return 0
@@ -56,6 +56,7 @@ def _alone(cluster: paths.ClusterPaths) -> Iterator[None]:
 
 
 def _up(cluster: paths.ClusterPaths) -> None:
+    prerequisites.check()
     with _alone(cluster):
         print(up.up(cluster))
 
