@@ -45,7 +45,6 @@ class Parts:
     addresses: Addresses
     kubernetes: Path = Path()
     debian: Path = Path()
-    bundle: Path = Path()
     model: demo.ModelImage | None = None
     built: dict[str, Built] = field(default_factory=dict)
     sample: dict[str, Any] = field(default_factory=dict)
@@ -57,7 +56,9 @@ def up(cluster: paths.ClusterPaths) -> str:
     Raises:
         StepFailedError: with the cause of each step that failed.
     """
-    parts = Parts(addresses=lifecycle.addresses_of(cluster) or lifecycle.free_addresses())
+    # What a dead box has left says nothing: its addresses may be another cluster's by now.
+    standing = lifecycle.addresses_of(cluster) if lifecycle.is_up(cluster) else None
+    parts = Parts(addresses=standing or lifecycle.free_addresses())
     kube = Kube(cluster.kubeconfig)
     run_steps(_steps(cluster, parts, kube), parallel=_PARALLEL)
     return show(cluster, parts.sample)
@@ -153,8 +154,7 @@ def _model(parts: Parts) -> demo.ModelImage:
 
 
 def _train(parts: Parts) -> None:
-    parts.bundle = demo.train(demo.VERSION)
-    parts.model = demo.image(parts.bundle)
+    parts.model = demo.image(demo.train(demo.VERSION))
     parts.sample = {"rows": [demo.samples(1)[0]["instance"]]}
 
 

@@ -24,11 +24,6 @@ _GROUPS: Mapping[str, Callable[[], list[AddonImage]]] = MappingProxyType(
 _AFTER_NODE = ("envoy", "kubernetes")
 
 
-def images() -> list[AddonImage]:
-    """Return every add-on's images, with the programs in them built."""
-    return [image for group in _GROUPS.values() for image in group()]
-
-
 def steps(
     kube: Kube,
     load: Callable[[list[Path]], object],

@@ -36,7 +36,7 @@ def _save(directory: Path) -> None:
 class Pairs(Model):  # type: ignore[misc] # the SDK is not typed
     """The same as `_save`, as users of the SDK write it."""
 
-    def predict(self, payload: Any, headers: Any = None, response_headers: Any = None) -> Any:  # noqa: ARG002
+    def predict(self, payload: Any, headers: Any = None, response_headers: Any = None) -> Any:  # noqa: ARG002 - the SDK's
         """Answers V1 and V2 requests."""
         if isinstance(payload, dict):
             return {

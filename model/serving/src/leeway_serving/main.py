@@ -95,6 +95,6 @@ def main() -> int:
     try:
         uvloop.run(serve(settings, started=started))
     except OSError as error:
-        logging.getLogger(__name__).error("cannot listen", extra={"reason": str(error)})  # noqa: TRY400
+        logging.getLogger(__name__).error("cannot listen", extra={"reason": str(error)})  # noqa: TRY400 - no trace
         return 1
     return 0

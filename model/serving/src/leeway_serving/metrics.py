@@ -26,7 +26,7 @@ class Metrics:
             version: label until `loaded` says another.
             in_flight: the number of requests being answered, asked at every scrape.
         """
-        disable_created_metrics()  # type: ignore[no-untyped-call]
+        disable_created_metrics()  # type: ignore[no-untyped-call] # untyped there
         labels = ("model", "version")
         self._model = model
         self._in_flight_now = in_flight
