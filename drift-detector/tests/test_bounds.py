@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leeway_drift.columns import Rows
-from leeway_drift.dedup import RecentKeys
-from leeway_drift.event_queue import EventQueue
-from leeway_drift.events import Stream
-from leeway_drift.streams import Streams, TooManyStreams
-from leeway_drift.window import Entry, Window
+from leeway_drift.reading.events import Stream
+from leeway_drift.streaming.dedup import RecentKeys
+from leeway_drift.streaming.event_queue import EventQueue
+from leeway_drift.streaming.streams import Streams, TooManyStreams
+from leeway_drift.streaming.window import Entry, Window
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 

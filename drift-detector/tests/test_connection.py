@@ -8,9 +8,9 @@ import uvicorn
 import uvloop
 from uvicorn.server import ServerState
 
-from leeway_drift.detector import Detector, Limits
 from leeway_drift.service.app import create_app
 from leeway_drift.service.connection import HEAD_BYTES, Connection
+from leeway_drift.streaming.detector import Detector, Limits
 
 PATIENCE = 30
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leeway_drift.columns import Rows
-from leeway_drift.decode import MAX_CELLS, MAX_COLUMNS, decode
-from leeway_drift.errors import Undecodable
-from leeway_drift.events import Kind
+from leeway_drift.reading.decode import MAX_CELLS, MAX_COLUMNS, decode
+from leeway_drift.reading.errors import Undecodable
+from leeway_drift.reading.events import Kind
 
 REQUEST = {"departure_delay": [-4.0, 31.0], "temperature": [39.02, None], "carrier": ["UA", "B6"]}
 RESPONSE = {"label": [0.0, 1.0], "probabilities.0": [0.96, 0.125], "probabilities.1": [0.04, 0.875]}

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leeway_drift.detector import Detector, Limits
-from leeway_drift.events import Kind, MalformedEvent, Stream
-from leeway_drift.streams import Outcome, TooManyStreams
+from leeway_drift.reading.events import Kind, MalformedEvent, Stream
+from leeway_drift.streaming.detector import Detector, Limits
+from leeway_drift.streaming.streams import Outcome, TooManyStreams
 
 FLIGHTS = Stream("models", "flights", "1.0.0")
 ROW = b'{"instances": [{"a": 1}]}'

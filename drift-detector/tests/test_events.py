@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leeway_drift.events import Envelope, Kind, MalformedEvent, Stream, parse_envelope
+from leeway_drift.reading.events import Envelope, Kind, MalformedEvent, Stream, parse_envelope
 
 GOOD = {
     "ce-specversion": "1.0",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leeway_drift.bins import count_numeric
+from leeway_drift.counting.bins import count_numeric
 from leeway_drift.profile import ProfileError, build_profile
 
 PACKAGE = Path(__file__).parents[1]

@@ -13,11 +13,11 @@ import httpx
 import pytest
 import yaml
 
-from leeway_drift.detector import Detector, Limits
-from leeway_drift.events import Kind
+from leeway_drift.reading.events import Kind
 from leeway_drift.service.app import create_app
 from leeway_drift.service.metrics import DetectorCollector
-from leeway_drift.streams import Outcome
+from leeway_drift.streaming.detector import Detector, Limits
+from leeway_drift.streaming.streams import Outcome
 
 METRICS = Path(__file__).parents[2] / "schemas" / "metrics.yaml"
 WINDOW = "/v1/windows/models/flights/1.0.0"

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from leeway_drift.bins import Float32Array
+Float32Array = npt.NDArray[np.float32]
 
 
 def column_names(name: str, width: int) -> list[str]:

@@ -10,11 +10,11 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
 
-from leeway_drift.detector import Detector
-from leeway_drift.events import Kind, MalformedEvent, Stream
+from leeway_drift.reading.events import Kind, MalformedEvent, Stream
 from leeway_drift.service.models import Acknowledgement, ErrorAnswer, WindowAnswer
 from leeway_drift.service.worker import Worker
-from leeway_drift.streams import Outcome, TooManyStreams
+from leeway_drift.streaming.detector import Detector
+from leeway_drift.streaming.streams import Outcome, TooManyStreams
 
 logger = logging.getLogger(__name__)
 

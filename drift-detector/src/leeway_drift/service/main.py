@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import uvicorn
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
-from leeway_drift.detector import Detector, Limits
 from leeway_drift.service.app import create_app
 from leeway_drift.service.connection import Connection
 from leeway_drift.service.logs import log_to_stdout
 from leeway_drift.service.metrics import DetectorCollector
+from leeway_drift.streaming.detector import Detector, Limits
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - a pod's own address; who may come in is the NetworkPolicy's business
 DRAIN_SECONDS = 20

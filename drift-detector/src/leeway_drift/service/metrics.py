@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from leeway_drift.detector import Detector
-from leeway_drift.events import Kind
+from leeway_drift.reading.events import Kind
+from leeway_drift.streaming.detector import Detector
 
 
 class DetectorCollector(Collector):

@@ -5,8 +5,8 @@ from typing import Self
 
 from pydantic import BaseModel, Field
 
-from leeway_drift.events import Kind, Stream
-from leeway_drift.window import Window
+from leeway_drift.reading.events import Kind, Stream
+from leeway_drift.streaming.window import Window
 
 
 class Acknowledgement(BaseModel):

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from leeway_drift.detector import Detector
+from leeway_drift.streaming.detector import Detector
 
 logger = logging.getLogger(__name__)
 

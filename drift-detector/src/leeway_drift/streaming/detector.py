@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from leeway_drift.decode import decode
-from leeway_drift.dedup import RecentKeys
-from leeway_drift.errors import Undecodable
-from leeway_drift.event_queue import EventQueue
-from leeway_drift.events import Envelope, MalformedEvent, parse_envelope
-from leeway_drift.streams import WITHOUT_STREAM, Outcome, Streams, StreamState, TooManyStreams
-from leeway_drift.window import Entry, Window
+from leeway_drift.reading.decode import decode
+from leeway_drift.reading.errors import Undecodable
+from leeway_drift.reading.events import Envelope, MalformedEvent, parse_envelope
+from leeway_drift.streaming.dedup import RecentKeys
+from leeway_drift.streaming.event_queue import EventQueue
+from leeway_drift.streaming.streams import WITHOUT_STREAM, Outcome, Streams, StreamState, TooManyStreams
+from leeway_drift.streaming.window import Entry, Window
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from leeway_drift.binary_tensors import NUMBERS, decode_binary
 from leeway_drift.columns import Rows, as_float32, column_names
-from leeway_drift.errors import Undecodable
-from leeway_drift.events import Kind
+from leeway_drift.reading.binary_tensors import NUMBERS, decode_binary
+from leeway_drift.reading.errors import Undecodable
+from leeway_drift.reading.events import Kind
 
 MAX_COLUMNS = 1024
 """Columns one event may have; an image's pixels are not features to watch one by one."""

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leeway_drift.columns import as_float32
-from leeway_drift.errors import Undecodable
+from leeway_drift.reading.errors import Undecodable
 
 NUMBERS = {
     "BOOL": "?",

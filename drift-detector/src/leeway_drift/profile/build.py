@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from leeway_drift.bins import count_categorical, count_numeric, frequent_categories, numeric_edges
 from leeway_drift.columns import as_float32, column_names
+from leeway_drift.counting.bins import count_categorical, count_numeric, frequent_categories, numeric_edges
 
 SCHEMA_VERSION = 1
 

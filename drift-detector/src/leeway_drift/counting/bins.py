@@ -8,9 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Float32Array = npt.NDArray[np.float32]
+from leeway_drift.columns import Float32Array
 
 QUANTILE_BINS = 32
 """Equal-mass bins a numeric column is cut into; with 32 the Kolmogorov-Smirnov distance is off by at most 1/32."""

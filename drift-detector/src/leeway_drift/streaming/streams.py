@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from leeway_drift.events import Kind, Stream
-from leeway_drift.window import Window
+from leeway_drift.reading.events import Kind, Stream
+from leeway_drift.streaming.window import Window
 
 
 class Outcome(StrEnum):

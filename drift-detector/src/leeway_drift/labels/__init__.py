@@ -1,0 +1,1 @@
+"""What a model said, joined with what turned out to be true."""

@@ -1,0 +1,1 @@
+"""From an event on the wire to rows: attributes, bodies, tensors. Nothing here is trusted."""
