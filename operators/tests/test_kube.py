@@ -91,6 +91,20 @@ def test_annotating_merges(server: ApiServer, cluster: Cluster) -> None:
     assert server.last[3] == "application/merge-patch+json"
 
 
+def test_a_service_is_applied_and_read_like_every_other_kind(server: ApiServer, cluster: Cluster) -> None:
+    service = ITEM | {"spec": {"clusterIP": "None", "neverHeardOf": 1}}
+    server.answers = [(200, service), (200, service), (404, {})]
+    cluster.apply(api.SERVICES, BODY)
+    assert server.last == (
+        "PATCH",
+        "/api/v1/namespaces/models/services/flights",
+        {"fieldManager": "leeway-operator", "fieldValidation": "Strict", "force": "true"},
+        "application/apply-patch+yaml",
+    )
+    assert cluster.get(api.SERVICES, "models", "flights") == service
+    assert cluster.get(api.SERVICES, "models", "flights") is None
+
+
 def test_what_is_not_there_is_none_and_already_deleted(server: ApiServer, cluster: Cluster) -> None:
     server.answers = [(404, {}), (404, {})]
     assert cluster.get(api.DEPLOYMENTS, "models", "flights-a-predictor") is None

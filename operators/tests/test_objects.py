@@ -37,8 +37,9 @@ def built(name: str) -> dict[str, Any]:
     return {
         "inference-service": objects.inference_service(wished, arm(wished), SINK),
         "inference-service-direct": objects.inference_service(
-            direct := rollout(capture={"mode": "direct"}), arm(direct), SINK
+            direct := rollout(capture={"mode": "direct", "sample": 0.5}), arm(direct), SINK
         ),
+        "bundle-service": objects.bundle_service(wished, "b"),
         "http-route": objects.http_route(wished, Weights(a=100), ["a", "b"]),
         "runtime-copy": objects.runtime_copy(wished, arm(wished), source),
         "min-replicas": objects.min_replicas(wished, "b", 3),
@@ -52,6 +53,7 @@ def test_objects_are_the_golden_ones(name: str) -> None:
 
 def test_there_are_golden_files() -> None:
     assert {path.stem for path in GOLDEN.glob("*.json")} == {
+        "bundle-service",
         "http-route",
         "inference-service",
         "inference-service-direct",
@@ -86,6 +88,21 @@ def test_a_changed_missing_or_surplus_list_element_is_a_difference() -> None:
 def check(value: dict[str, Any]) -> None:
     # CRDs write exclusive bounds as OpenAPI 3.0 does, which is JSON Schema's draft 4.
     jsonschema.Draft4Validator(rollout_schema()).validate({"spec": value})
+
+
+def test_without_a_sink_nobody_reports_anything() -> None:
+    for mode in ("kserve", "direct"):
+        wished = rollout(capture={"mode": mode})
+        predictor = objects.inference_service(wished, arm(wished), None)["spec"]["predictor"]
+        assert "logger" not in predictor
+        assert not [entry for entry in predictor["model"]["env"] if entry["name"].startswith("LEEWAY_CAPTURE")]
+
+
+@pytest.mark.parametrize("sample", [0, -0.1, 1.5])
+def test_the_schema_refuses_a_share_of_the_requests_that_is_none(sample: float) -> None:
+    check(spec() | {"capture": {"mode": "direct", "sample": 0.001}})
+    with pytest.raises(jsonschema.ValidationError):
+        check(spec() | {"capture": {"mode": "direct", "sample": sample}})
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,13 @@ class ApplySlot:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ApplyBundleService:
+    """Apply the Service by which the drift detector reaches a slot's pods."""
+
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class StopSlot:
     """Let KServe remove what a slot runs."""
 
@@ -69,7 +76,17 @@ class Emit:
     message: str
 
 
-Action = SetStatus | CopyRuntime | ApplySlot | StopSlot | ApplyRoute | SetMinReplicas | DeleteRuntime | Emit
+Action = (
+    SetStatus
+    | CopyRuntime
+    | ApplySlot
+    | ApplyBundleService
+    | StopSlot
+    | ApplyRoute
+    | SetMinReplicas
+    | DeleteRuntime
+    | Emit
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from leeway_operators.core import objects
 from leeway_operators.core.actions import (
     Action,
+    ApplyBundleService,
     ApplyRoute,
     ApplySlot,
     CopyRuntime,
@@ -23,6 +24,7 @@ HANDOVER = timedelta(minutes=10)
 
 def converge(rollout: Rollout, status: Status, seen: Seen, now: datetime, sink_url: str | None) -> Iterator[Action]:
     """What is left to do, in this order; nothing if the cluster is as the status says."""
+    yield from _expose(rollout, status, seen)
     yield from _deploy(rollout, status, seen, sink_url)
     yield from _route(rollout, status, seen)
     yield from _scale(rollout, status, seen, now)
@@ -38,6 +40,14 @@ def replicas(rollout: Rollout, status: Status, seen: Seen, slot: Slot, now: date
     elif stable is not None and now - stable.since < HANDOVER:
         wanted = max(wanted, seen.hpas[slot].min_replicas or 0)
     return min(wanted, seen.hpas[slot].max_replicas)
+
+
+def _expose(rollout: Rollout, status: Status, seen: Seen) -> Iterator[Action]:
+    """Before its pods are there: the first event of a version makes the detector ask for its bundle."""
+    for slot in _roles(status):
+        body = objects.bundle_service(rollout, slot)
+        if not objects.covers(seen.bundle_services.get(slot), body):
+            yield ApplyBundleService(body=body)
 
 
 def _deploy(rollout: Rollout, status: Status, seen: Seen, sink_url: str | None) -> Iterator[Action]:

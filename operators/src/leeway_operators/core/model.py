@@ -182,6 +182,8 @@ class Seen:
     slots: Mapping[Slot, SeenSlot]
     route: SeenRoute | None = None
     hpas: Mapping[Slot, SeenHpa] = field(default_factory=dict)
+    bundle_services: Mapping[Slot, Mapping[str, Any]] = field(default_factory=dict)
+    """The live Service of each slot by which the drift detector reaches its pods."""
     copies: frozenset[str] = frozenset()
     """Names of the ServingRuntimes that we copied for slots."""
     runtime: Mapping[str, Any] | None = None

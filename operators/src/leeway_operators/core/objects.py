@@ -51,6 +51,11 @@ def hpa_name(model: str, slot: Slot) -> str:
     return f"{slot_name(model, slot)}-scale"
 
 
+def bundle_service_name(model: str, slot: Slot) -> str:
+    """Name of the Service that leads to each pod of a slot past KServe's agent."""
+    return f"{slot_name(model, slot)}-bundle"
+
+
 def runtime_copy_name(model: str, slot: Slot, revision: str) -> str:
     """Name of the ServingRuntime that only this slot uses, at this revision."""
     return f"{slot_name(model, slot)}-{revision}"
@@ -111,14 +116,22 @@ def inference_service(rollout: Rollout, arm: Arm, sink_url: str | None) -> dict[
     Args:
         rollout: the wish.
         arm: the slot and the release it gets; the release is the one of `rollout.spec`.
-        sink_url: where KServe's logger sends events; None sends none.
+        sink_url: where KServe's logger, or the server itself, sends events; None sends none.
     """
-    model = rollout.spec["model"]
+    model, capture = rollout.spec["model"], rollout.spec["capture"]
     release = arm.release
-    env = [dict(entry) for entry in model.get("env", [])]
-    env.append({"name": "LEEWAY_MODEL_VERSION", "value": release.version})
+    own = {"LEEWAY_MODEL_VERSION": release.version}
     if release.digest is not None:
-        env.append({"name": "LEEWAY_BUNDLE_DIGEST", "value": release.digest})
+        own["LEEWAY_BUNDLE_DIGEST"] = release.digest
+    if capture["mode"] == "direct" and sink_url is not None:
+        own |= {
+            "LEEWAY_CAPTURE_URL": sink_url,
+            "LEEWAY_CAPTURE_SAMPLE": str(float(capture["sample"])),
+            "LEEWAY_NAMESPACE": rollout.namespace,
+            "LEEWAY_INFERENCESERVICE": slot_name(rollout.name, arm.slot),
+        }
+    env = [dict(entry) for entry in model.get("env", [])]
+    env += [{"name": name, "value": value} for name, value in own.items()]
     predictor: dict[str, Any] = {
         "automountServiceAccountToken": False,
         # For the containers that KServe adds without a word on it (a modelcar's check runs as the image's root
@@ -146,7 +159,7 @@ def inference_service(rollout: Rollout, arm: Arm, sink_url: str | None) -> dict[
             "resources": model.get("resources", {}),
         },
     }
-    if rollout.spec["capture"]["mode"] == "kserve" and sink_url is not None:
+    if capture["mode"] == "kserve" and sink_url is not None:
         # Header names in Go's canonical form: the logger looks them up as they are written.
         predictor["logger"] = {"mode": "all", "url": sink_url, "metadataHeaders": ["X-Request-Id"]}
     labels = _slot_labels(rollout, arm) | {
@@ -165,6 +178,26 @@ def inference_service(rollout: Rollout, arm: Arm, sink_url: str | None) -> dict[
         "kind": "InferenceService",
         "metadata": metadata,
         "spec": {"predictor": predictor},
+    }
+
+
+def bundle_service(rollout: Rollout, slot: Slot) -> dict[str, Any]:
+    """The headless Service of a slot, by which the drift detector asks its pods for bundle and counters.
+
+    Headless, since each pod counts its own rows; and past KServe's agent, so that no such question becomes an event.
+    """
+    ports = (("http", 8080), ("metrics", 8082))
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": _owned(
+            rollout, bundle_service_name(rollout.name, slot), {LABEL_MODEL: rollout.name, LABEL_SLOT: slot}
+        ),
+        "spec": {
+            "clusterIP": "None",
+            "selector": {LABEL_MODEL: rollout.name, LABEL_SLOT: slot},
+            "ports": [{"name": name, "port": port, "targetPort": port, "protocol": "TCP"} for name, port in ports],
+        },
     }
 
 

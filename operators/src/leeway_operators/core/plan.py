@@ -55,7 +55,7 @@ def plan(rollout: Rollout, memory: Status, seen: Seen, now: datetime, sink_url: 
         memory: the status as last written.
         seen: the cluster, looked at just now.
         now: the time, with its zone.
-        sink_url: where KServe's logger sends its events, if capture is KServe's.
+        sink_url: where requests and predictions are reported to; None: nowhere.
     """
     if seen.foreign:
         message = f"{', '.join(seen.foreign)} belongs to somebody else"

@@ -22,6 +22,7 @@ DEPLOYMENTS = Resource("apps", "v1", "deployments")
 HPAS = Resource("autoscaling", "v2", "horizontalpodautoscalers")
 ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices")
 EVENTS = Resource("events.k8s.io", "v1", "events")
+SERVICES = Resource("", "v1", "services")
 PODS = Resource("", "v1", "pods")
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 import kubernetes.client as k8s
 from kubernetes.watch import Watch
 
-from leeway_operators.shell.api import PODS, Resource
+from leeway_operators.shell.api import PODS, SERVICES, Resource
 
 FIELD_MANAGER = "leeway-operator"
 _APPLY = "application/apply-patch+yaml"
@@ -27,6 +27,11 @@ class Cluster:
     def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
         """The object, or None."""
         try:
+            if resource == SERVICES:
+                raw: Any = self._core.read_namespaced_service(
+                    name, namespace, _preload_content=False, _request_timeout=_TIMEOUT
+                )
+                return cast("dict[str, Any]", json.loads(raw.data))
             found = self._objects.get_namespaced_custom_object(
                 resource.group, resource.version, namespace, resource.plural, name, _request_timeout=_TIMEOUT
             )
@@ -86,24 +91,23 @@ class Cluster:
 
     def apply(self, resource: Resource, body: Mapping[str, Any], *, status: bool = False) -> None:
         """Server-side apply: what this manager applied before and leaves out now is removed."""
+        options: Any = {
+            "field_manager": FIELD_MANAGER,
+            "field_validation": "Strict",
+            "force": True,
+            "_content_type": _APPLY,
+            "_request_timeout": _TIMEOUT,
+        }
+        namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
+        if resource == SERVICES:
+            self._core.patch_namespaced_service(name, namespace, dict(body), **options)
+            return
         patch = (
             self._objects.patch_namespaced_custom_object_status
             if status
             else self._objects.patch_namespaced_custom_object
         )
-        patch(
-            resource.group,
-            resource.version,
-            body["metadata"]["namespace"],
-            resource.plural,
-            body["metadata"]["name"],
-            dict(body),
-            field_manager=FIELD_MANAGER,
-            field_validation="Strict",
-            force=True,
-            _content_type=_APPLY,
-            _request_timeout=_TIMEOUT,
-        )
+        patch(resource.group, resource.version, namespace, resource.plural, name, dict(body), **options)
 
     def create(self, resource: Resource, body: Mapping[str, Any]) -> None:
         """Create; an object that exists is left as it is."""

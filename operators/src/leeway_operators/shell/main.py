@@ -24,7 +24,9 @@ from leeway_operators.shell.reconcile import Reconciler
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(prog="leeway-operator", description="Releases the models of ModelRollouts.")
-    parser.add_argument("--sink-url", help="where KServe's logger sends its events; without it nothing is captured")
+    parser.add_argument(
+        "--sink-url", help="where requests and predictions are reported to; without it nothing is captured"
+    )
     parser.add_argument("--namespace", help="the only namespace to look at (default: all)")
     parser.add_argument("--metrics-port", type=int, default=8082)
     parser.add_argument("--health-port", type=int, default=8081)

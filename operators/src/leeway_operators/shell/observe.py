@@ -54,6 +54,7 @@ def observe(cluster: api.Api, probe: Probe, rollout: Rollout, ask: Slot | None) 
     pods = cluster.list(api.PODS, namespace, mine)
     predictors = ",".join(objects.predictor_name(name, slot) for slot in SLOTS)
     slices = cluster.list(api.ENDPOINT_SLICES, namespace, f"{SERVICE_NAME} in ({predictors})")
+    exposed = {slot: cluster.get(api.SERVICES, namespace, objects.bundle_service_name(name, slot)) for slot in SLOTS}
     hpas = {slot: cluster.get(api.HPAS, namespace, objects.hpa_name(name, slot)) for slot in SLOTS}
     slots = {
         slot: _slot(
@@ -67,7 +68,7 @@ def observe(cluster: api.Api, probe: Probe, rollout: Rollout, ask: Slot | None) 
         )
         for slot in SLOTS
     }
-    needed = [item for item in (*services.values(), route) if item is not None]
+    needed = [item for item in (*services.values(), *exposed.values(), route) if item is not None]
     return Seen(
         slots=slots,
         route=_route(route, rollout) if route is not None else None,
@@ -76,6 +77,7 @@ def observe(cluster: api.Api, probe: Probe, rollout: Rollout, ask: Slot | None) 
             for slot, hpa in hpas.items()
             if hpa is not None
         },
+        bundle_services={slot: service for slot, service in exposed.items() if service is not None},
         copies=frozenset(item["metadata"]["name"] for item in cluster.list(api.RUNTIMES, namespace, made)),
         runtime=cluster.get(api.RUNTIMES, namespace, rollout.spec["runtime"]),
         foreign=tuple(

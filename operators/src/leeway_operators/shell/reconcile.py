@@ -10,6 +10,7 @@ from typing import Any, assert_never
 from leeway_operators.core import documents, objects
 from leeway_operators.core.actions import (
     Action,
+    ApplyBundleService,
     ApplyRoute,
     ApplySlot,
     CopyRuntime,
@@ -54,7 +55,7 @@ class Reconciler:
             cluster: the API server.
             probe: asks pods for their word.
             clock: the time now, with its zone.
-            sink_url: where KServe's logger sends its events.
+            sink_url: where requests and predictions are reported to; None: nowhere.
             instance: who reports Events, usually the pod's name.
         """
         self._cluster = cluster
@@ -97,6 +98,8 @@ class Reconciler:
                 cluster.create(api.RUNTIMES, action.body)
             case ApplySlot():
                 cluster.apply(api.INFERENCE_SERVICES, action.body)
+            case ApplyBundleService():
+                cluster.apply(api.SERVICES, action.body)
             case StopSlot():
                 cluster.annotate(api.INFERENCE_SERVICES, namespace, action.name, {objects.STOP: "true"})
             case ApplyRoute():
