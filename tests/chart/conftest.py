@@ -13,7 +13,9 @@ from chart.rendering import CHART, EVERYTHING, ROOT, Manifest, Render, Rendered,
 # Where each module keeps the CRDs that the chart's objects are made of.
 CRD_FILES = {
     "kserve": ("config/crd/full/serving.kserve.io_servingruntimes.yaml",),
-    "gateway-api": ("config/crd/standard/gateway.networking.k8s.io_gateways.yaml",),
+    "gateway-api": tuple(
+        f"config/crd/standard/gateway.networking.k8s.io_{kind}.yaml" for kind in ("gateways", "httproutes")
+    ),
     "cert-manager": ("deploy/crds/cert-manager.io_issuers.yaml", "deploy/crds/cert-manager.io_certificates.yaml"),
     "envoy-gateway": tuple(
         f"charts/gateway-helm/charts/crds/crds/generated/gateway.envoyproxy.io_{kind}.yaml"

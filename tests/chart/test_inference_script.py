@@ -176,7 +176,7 @@ def test_the_pod_is_told_gateway_models_and_authority(render: Render) -> None:
     fares = model(hostnames=["x.leeway.internal"], testRequest={"inputs": []})
     values = {"models": {"flights": model(), "fares": fares}}
     rendered = render(values)
-    data = rendered.one("ConfigMap")["data"]
+    data = rendered.one("ConfigMap", "leeway-test")["data"]
     assert json.loads(data["config.json"]) == {
         "port": 443,
         "gateway": {"name": "leeway", "namespace": "leeway"},
@@ -202,7 +202,7 @@ def test_an_existing_gateway_is_found_without_rights(render: Render) -> None:
         "helmTest": {"caSecret": "company-ca"},
     }
     rendered = render(values)
-    config = json.loads(rendered.one("ConfigMap")["data"]["config.json"])
+    config = json.loads(rendered.one("ConfigMap", "leeway-test")["data"]["config.json"])
     assert "gateway" not in config
     assert config["models"]["flights"]["hostname"] == "flights.example.com"
     assert not rendered.all("Role")

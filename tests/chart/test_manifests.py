@@ -64,7 +64,16 @@ EVERY_OPTION: dict[str, Any] = {
         "nodeSelector": {"pool": "platform"},
         "tolerations": [{"key": "x", "operator": "Equal", "value": "y", "effect": "NoExecute", "tolerationSeconds": 9}],
     },
-    "driftDetector": {"nodeSelector": {"pool": "platform"}, "tolerations": [{"operator": "Exists"}]},
+    "driftDetector": {
+        "backend": "native",
+        "window": {"rows": 500, "seconds": 60},
+        "lateness": 30,
+        "store": {"sample": 0.5, "retention": 86400, "existingSecret": "leeway-store"},
+        "persistence": {"enabled": True, "size": "20Gi", "storageClassName": "fast"},
+        "feedback": {"route": {"enabled": True, "hostnames": ["labels.leeway.internal"]}},
+        "nodeSelector": {"pool": "platform"},
+        "tolerations": [{"operator": "Exists"}],
+    },
     "gateway": {
         "allowedNamespaces": ["team"],
         "infrastructureAnnotations": {"service.beta.kubernetes.io/aws-load-balancer-type": "external"},
@@ -136,7 +145,8 @@ def test_no_two_objects_share_a_name(render: Render, values: dict[str, Any]) -> 
 def test_every_pod_meets_pod_security_restricted(render: Render, values: dict[str, Any]) -> None:
     for title, spec in render(values).pod_specs():
         assert not spec.keys() & {"hostNetwork", "hostPID", "hostIPC"}, title
-        assert all(volume.keys() <= {"name", "configMap", "secret"} for volume in spec.get("volumes", [])), title
+        allowed = {"name", "configMap", "secret", "emptyDir", "persistentVolumeClaim"}
+        assert all(volume.keys() <= allowed for volume in spec.get("volumes", [])), title
         for container in spec["containers"]:
             context = container["securityContext"]
             assert context["allowPrivilegeEscalation"] is False, title

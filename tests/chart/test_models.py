@@ -31,6 +31,15 @@ def test_a_model_becomes_a_rollout(render: Render) -> None:
     }
 
 
+def test_a_sample_is_for_direct_capture_only(render: Render) -> None:
+    direct = {"mode": "direct", "sample": 0.1}
+    rendered = render({"models": {"flights": model(capture=direct)}})
+    assert rendered.one("ModelRollout")["spec"]["capture"] == direct
+    assert render({"models": {"flights": model(capture={"mode": "kserve", "sample": 1})}})
+    with pytest.raises(ChartError, match=r"models\.flights\.capture: KServe's logger cannot sample.* sample 0\.1"):
+        render({"models": {"flights": model(capture={"sample": 0.1})}})
+
+
 def test_without_a_digest_none_is_rendered(render: Render) -> None:
     values = {"models": {"flights": {"model": {"storageUri": "s3://models/flights", "version": "1"}}}}
     assert "digest" not in render(values).one("ModelRollout")["spec"]["model"]
@@ -182,5 +191,5 @@ def test_only_gateway_platform_and_scrapers_reach_model_servers(render: Render) 
     ]
     assert [port["port"] for port in gateway["ports"]] == [8080, 9081]
     assert platform["from"][0]["podSelector"]["matchExpressions"][1]["values"] == ["operator", "drift-detector"]
-    assert platform["ports"] == [{"port": 8080, "protocol": "TCP"}]
+    assert [port["port"] for port in platform["ports"]] == [8080, 8082]
     assert metrics["ports"] == [{"port": 8082, "protocol": "TCP"}]

@@ -14,6 +14,7 @@ VALUES: Manifest = yaml.safe_load(VALUES_TEXT)
 # A value of the table below that only matters beside another one.
 PARENT = {"gateway": {"create": False, "parentRef": {"name": "edge", "namespace": "infra"}}}
 NO_DETECTOR = {"driftDetector": {"enabled": False, "url": "http://detector.example:80/"}}
+FEEDBACK = {"driftDetector": {"feedback": {"route": {"enabled": True}}}}
 
 # Each value's path, with another value than the default and what must stand beside it to be seen.
 OTHERWISE: dict[str, tuple[Any, Manifest]] = {
@@ -30,6 +31,7 @@ OTHERWISE: dict[str, tuple[Any, Manifest]] = {
     "images.pullPolicy": ("Always", {}),
     "images.onnxServer": ({"tag": "2"}, {}),
     "images.driftDetector": ({"tag": "2"}, {}),
+    "images.driftDetectorNative": ({"tag": "2"}, {"driftDetector": {"backend": "native"}}),
     "images.operators": ({"tag": "2"}, {}),
     "imagePullSecrets": (["registry"], {}),
     "servingRuntime.nodeSelector": ({"pool": "models"}, {}),
@@ -42,6 +44,18 @@ OTHERWISE: dict[str, tuple[Any, Manifest]] = {
     "operator.tolerations": ([{"operator": "Exists"}], {}),
     "driftDetector.enabled": (False, {"driftDetector": {"url": "http://detector.example:80/"}}),
     "driftDetector.url": ("http://other.example:80/", NO_DETECTOR),
+    "driftDetector.backend": ("native", {}),
+    "driftDetector.window": ({"rows": 500}, {}),
+    "driftDetector.lateness": (30, {}),
+    "driftDetector.store.enabled": (False, {}),
+    "driftDetector.store.sample": (0.1, {}),
+    "driftDetector.store.retention": (86400, {}),
+    "driftDetector.store.existingSecret": ("leeway-store", {}),
+    "driftDetector.persistence.enabled": (True, {}),
+    "driftDetector.persistence.size": ("20Gi", {"driftDetector": {"persistence": {"enabled": True}}}),
+    "driftDetector.persistence.storageClassName": ("fast", {"driftDetector": {"persistence": {"enabled": True}}}),
+    "driftDetector.feedback.route.enabled": (True, {}),
+    "driftDetector.feedback.route.hostnames": (["labels.leeway.internal"], FEEDBACK),
     "driftDetector.resources": ({"requests": {"cpu": "1"}}, {}),
     "driftDetector.nodeSelector": ({"pool": "platform"}, {}),
     "driftDetector.tolerations": ([{"operator": "Exists"}], {}),
@@ -66,6 +80,7 @@ OTHERWISE: dict[str, tuple[Any, Manifest]] = {
     "networkPolicy.platformNamespace": ("platform", {}),
     "networkPolicy.metricsNamespace": ("monitoring", {}),
     "networkPolicy.apiServerPorts": ([16443], {}),
+    "networkPolicy.storePorts": ([3306], {"driftDetector": {"store": {"existingSecret": "leeway-store"}}}),
     "kserve.namespace": ("kubeflow", {}),
     "crds.install": (False, {}),
     "prerequisites.check": (False, {}),  # tests/chart/test_prerequisites.py
@@ -166,6 +181,18 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
     "a variable that the operator sets": (
         {"modelDefaults": {"model": {"env": {"LEEWAY_BUNDLE_DIGEST": "x"}}}},
         "LEEWAY_BUNDLE_DIGEST",
+    ),
+    "a variable of capture, which the operator sets": (
+        {"modelDefaults": {"model": {"env": {"LEEWAY_CAPTURE_URL": "http://elsewhere.example/"}}}},
+        "LEEWAY_CAPTURE_URL",
+    ),
+    "a sample of nothing": ({"modelDefaults": {"capture": {"mode": "direct", "sample": 0}}}, "sample"),
+    "a backend that does not exist": ({"driftDetector": {"backend": "evidently"}}, "backend"),
+    "a window of half a row": ({"driftDetector": {"window": {"rows": 0.5}}}, "rows"),
+    "a retention as a duration": ({"driftDetector": {"store": {"retention": "720h"}}}, "retention"),
+    "a wildcard for feedback": (
+        {"driftDetector": {"feedback": {"route": {"hostnames": ["*.leeway.internal"]}}}},
+        "hostnames",
     ),
     "a variable that is a number": ({"modelDefaults": {"model": {"env": {"THREADS": 1}}}}, "THREADS"),
     "a version among the defaults": ({"modelDefaults": {"model": {"version": "1"}}}, "version"),

@@ -20,20 +20,30 @@ that reads .Values.models; what contradicts itself is refused here, by name.
       {{- fail (printf "models %s and %s have the same hostname %s; each model needs its own, since they share paths" (get $owners $hostname) $name $hostname) -}}
     {{- end -}}
     {{- $_ := set $owners $hostname $name -}}
-    {{- if and $.Values.gateway.create $.Values.gateway.hostname -}}
-      {{- $suffix := trimPrefix "*" $.Values.gateway.hostname -}}
-      {{- $label := trimSuffix $suffix $hostname -}}
-      {{- if not (or (eq $hostname $.Values.gateway.hostname) (and (hasPrefix "*." $.Values.gateway.hostname) (hasSuffix $suffix $hostname) (not (contains "." $label)))) -}}
-        {{- fail (printf "models.%s.hostnames: %s is not covered by gateway.hostname %s, so neither the listener nor its certificate would answer for it" $name $hostname $.Values.gateway.hostname) -}}
-      {{- end -}}
-    {{- end -}}
+    {{- include "leeway.covered" (list $ (printf "models.%s.hostnames" $name) $hostname) -}}
   {{- end -}}
   {{- if and $model.autoscaling.enabled (gt (int $model.scaling.minReplicas) (int $model.autoscaling.maxReplicas)) -}}
     {{- fail (printf "models.%s: scaling.minReplicas %d is above autoscaling.maxReplicas %d" $name (int $model.scaling.minReplicas) (int $model.autoscaling.maxReplicas)) -}}
   {{- end -}}
+  {{- if and (eq $model.capture.mode "kserve") (ne (toString (default 1 $model.capture.sample)) "1") -}}
+    {{- fail (printf "models.%s.capture: KServe's logger cannot sample; mode direct is expected beside sample %v" $name $model.capture.sample) -}}
+  {{- end -}}
   {{- $_ := set $models $name $model -}}
 {{- end -}}
 {{- toJson $models -}}
+{{- end -}}
+
+{{/* Refuses a hostname that the created Gateway does not answer for: (list $ "models.flights.hostnames" $hostname). */}}
+{{- define "leeway.covered" -}}
+{{- $gateway := (index . 0).Values.gateway -}}
+{{- $hostname := index . 2 -}}
+{{- if and $gateway.create $gateway.hostname -}}
+  {{- $suffix := trimPrefix "*" $gateway.hostname -}}
+  {{- $label := trimSuffix $suffix $hostname -}}
+  {{- if not (or (eq $hostname $gateway.hostname) (and (hasPrefix "*." $gateway.hostname) (hasSuffix $suffix $hostname) (not (contains "." $label)))) -}}
+    {{- fail (printf "%s: %s is not covered by gateway.hostname %s, so neither the listener nor its certificate would answer for it" (index . 1) $hostname $gateway.hostname) -}}
+  {{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* The Gateway that models attach to, as JSON {name, namespace}. */}}
