@@ -8,6 +8,7 @@ import httpx
 import numpy as np
 import pytest
 from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
+from kserve.protocol.infer_type import RequestedOutput
 
 ROWS = [{"x": [1.5, -2.0], "word": "late"}, {"x": [3, 4], "word": ""}]
 
@@ -26,6 +27,36 @@ def test_v2_tensors_come_back_as_numpy(server: str, request_v2: InferRequest) ->
     double, same = answer.outputs
     np.testing.assert_array_equal(double.as_numpy(), np.array([[3, -4], [0.2, 2e30]], np.float32))
     assert same.as_numpy().ravel().tolist() == ["late", "Zürich ✈"]
+
+
+def test_v2_tensors_go_in_binary_as_the_client_does_unless_told_otherwise(server: str) -> None:
+    x, word = InferInput("x", [2, 2], "FP32"), InferInput("word", [2, 1], "BYTES")
+    x.set_data_from_numpy(np.array([[1.5, -2], [0.1, 1e30]], np.float32))
+    word.set_data_from_numpy(np.array([["late"], ["Zürich ✈"]], object))
+    answer = call("v2", lambda client: client.infer(server, InferRequest("pairs", [x, word]), model_name="pairs"))
+    double, same = answer.outputs
+    np.testing.assert_array_equal(double.as_numpy(), np.array([[3, -4], [0.2, 2e30]], np.float32))
+    assert same.as_numpy().ravel().tolist() == ["late", "Zürich ✈"]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "parameters"),
+    [
+        (None, {"binary_data_output": True}),
+        ([RequestedOutput("double", {"binary_data": True}), RequestedOutput("same", {"binary_data": True})], None),
+        ([RequestedOutput("double", {"binary_data": True}), RequestedOutput("same")], None),
+    ],
+    ids=["all", "each", "one of two"],
+)
+def test_v2_tensors_come_back_in_binary_when_asked_for(server: str, outputs: Any, parameters: Any) -> None:
+    x, word = InferInput("x", [1, 2], "FP32", [1.5, -2.0]), InferInput("word", [1, 1], "BYTES", ["Zürich ✈"])
+    request = InferRequest("pairs", [x, word], request_outputs=outputs, parameters=parameters)
+    headers: dict[str, str] = {}
+    answer = call("v2", lambda client: client.infer(server, request, model_name="pairs", response_headers=headers))
+    assert headers["content-type"] == "application/octet-stream"
+    double, same = answer.outputs
+    np.testing.assert_array_equal(double.as_numpy(), np.array([[3, -4]], np.float32))
+    assert same.as_numpy().ravel().tolist() == ["Zürich ✈"]
 
 
 def test_v1_rows_come_back_as_predictions(server: str) -> None:

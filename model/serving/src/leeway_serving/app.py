@@ -4,11 +4,12 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
 from leeway_serving import __version__
+from leeway_serving.capture.events import Inference
 from leeway_serving.errors import RequestError
 from leeway_serving.http import (
     Admission,
@@ -35,11 +36,45 @@ _log = logging.getLogger(__name__)
 _JSON = b"application/json"
 
 
+_BINARY = b"application/octet-stream"
+
+
+class Capture(Protocol):
+    """What takes inferences for the drift detector."""
+
+    def offer(self, inference: Inference) -> None:
+        """Takes an inference and never waits."""
+
+
+@dataclass(slots=True)
+class _Call:
+    """A request.
+
+    Attributes:
+        path: asked for.
+        method: asked with.
+        headers: of the request.
+        id: its `x-request-id`.
+        body: as soon as it has been read.
+        json_bytes: how much of the body is JSON when binary tensors follow.
+    """
+
+    path: str
+    method: str
+    headers: Headers
+    id: str
+    body: bytes | None = None
+    json_bytes: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
+    """What is sent back; `json_bytes` says how much of it is JSON when binary tensors follow."""
+
     body: bytes
     content_type: bytes = _JSON
     rows: int = 0
+    json_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +82,7 @@ class _Route:
     """A path. `protocol` is the metrics' name for an inference path, empty for any other."""
 
     method: str
-    answer: Callable[[bytes, str], _Answer]
+    answer: Callable[[_Call], _Answer]
     protocol: str = ""
 
 
@@ -64,7 +99,9 @@ class Application:
         version: str | None,
         admission: Admission,
         metrics: Metrics,
+        capture: Capture | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         """Starts out not ready.
 
@@ -73,14 +110,18 @@ class Application:
             version: what the server was told to serve, if it was.
             admission: counts requests and knows their limits.
             metrics: counts answers.
+            capture: takes the inferences whose body was read, whatever was answered; None if nobody wants them.
             clock: monotonic, in seconds.
+            wall: the time of day, in epoch seconds.
         """
         self._name = model
         self._version = (version or UNKNOWN_VERSION).encode()
         self._admission = admission
         self._limits = admission.limits
         self._metrics = metrics
+        self._capture = capture
         self._clock = clock
+        self._wall = wall
         self._served: Served | None = None
         self._draining = False
         self._why_not = "the server is starting"
@@ -114,54 +155,83 @@ class Application:
         started = self._clock()
         headers: Headers = dict(scope["headers"])
         given_id = request_id(headers)
-        route = self._routes.get(scope["path"])
-        protocol = "" if route is None or scope["method"] != route.method else route.protocol
-        counted = protocol and b"x-leeway-probe" not in headers
+        call = _Call(scope["path"], scope["method"], headers, given_id.decode())
+        route = self._routes.get(call.path)
+        protocol = "" if route is None or call.method != route.method else route.protocol
+        counted = bool(protocol) and b"x-leeway-probe" not in headers
         common = [(b"x-request-id", given_id), (b"x-leeway-version", self._version)]
+        status = 200
         try:
-            answer = await self._answer(route, scope, headers, receive, given_id.decode())
+            answer = await self._answer(route, call, receive)
         except RequestError as error:
+            status, answer = error.status, _Answer(error_body(str(error)))
             if counted:
-                self._metrics.refused(protocol, code=error.status, reason=error.reason)
-            await _refuse(error, common, receive, send)
+                self._metrics.refused(protocol, code=status, reason=error.reason)
+            await _refuse(error, answer, common, receive, send)
         except ClientGoneError:
             return
         except Exception:  # noqa: BLE001 - whatever it was, the client gets an answer and the next request is served
-            _log.exception("a request failed", extra={"request_id": given_id.decode()})
+            _log.exception("a request failed", extra={"request_id": call.id})
             if counted:
                 self._metrics.failed(protocol)
-            body = error_body(f"the server failed on this request; see its log for request id {given_id.decode()}")
-            await respond(send, 500, body, [*common, (b"content-type", _JSON)])
+            status = 500
+            answer = _Answer(error_body(f"the server failed on this request; see its log for request id {call.id}"))
+            await respond(send, status, answer.body, [*common, (b"content-type", _JSON)])
         else:
-            await respond(send, 200, answer.body, [*common, (b"content-type", answer.content_type)])
+            if answer.json_bytes is not None:
+                common.append((b"inference-header-content-length", str(answer.json_bytes).encode()))
+            await respond(send, status, answer.body, [*common, (b"content-type", answer.content_type)])
             if counted:
                 self._metrics.predicted(protocol, rows=answer.rows, seconds=self._clock() - started)
+        if counted and call.body is not None and self._capture is not None:
+            self._capture.offer(self._inference(call, call.body, answer, status, self._clock() - started))
 
-    async def _answer(
-        self, route: _Route | None, scope: Mapping[str, Any], headers: Headers, receive: Receive, given_id: str
-    ) -> _Answer:
+    async def _answer(self, route: _Route | None, call: _Call, receive: Receive) -> _Answer:
         if route is None:
-            raise self._no_such_path(scope["path"])
-        if scope["method"] != route.method:
-            message = f"method {scope['method']} was sent to {scope['path']}; {route.method} was expected"
+            raise self._no_such_path(call.path)
+        if call.method != route.method:
+            message = f"method {call.method} was sent to {call.path}; {route.method} was expected"
             raise RequestError(405, "method", message, Allow=route.method)
         if not route.protocol:
-            return route.answer(b"", given_id)
+            return route.answer(call)
         self._ready()
-        check_media_type(headers)
+        call.json_bytes = check_media_type(call.headers, binary=route.protocol == "v2")
         with Admitted(self._admission) as admitted:
-            return route.answer(await read_body(headers, receive, self._limits, admitted), given_id)
+            call.body = await read_body(call.headers, receive, self._limits, admitted)
+            return route.answer(call)
 
-    def _v2(self, body: bytes, given_id: str) -> _Answer:
+    def _inference(self, call: _Call, body: bytes, answer: _Answer, status: int, seconds: float) -> Inference:
         served = self._ready()
-        request = v2.decode(body, served.signature, max_rows=self._limits.rows)
+        ended = self._wall()
+        return Inference(
+            request_id=call.id,
+            version=served.version,
+            digest=served.digest,
+            status=status,
+            request=body,
+            response=answer.body,
+            binary_request=call.json_bytes is not None,
+            binary_response=answer.json_bytes is not None,
+            started=ended - seconds,
+            ended=ended,
+        )
+
+    def _v2(self, call: _Call) -> _Answer:
+        served = self._ready()
+        request = v2.decode(call.body or b"", served.signature, max_rows=self._limits.rows, json_bytes=call.json_bytes)
         outputs = served.model.predict(request.tensors, request.outputs)
-        answer = v2.encode(outputs, model=self._name, version=served.version, request_id=request.id or given_id)
-        return _Answer(answer, rows=request.rows)
+        body, json_bytes = v2.encode(
+            outputs,
+            model=self._name,
+            version=served.version,
+            request_id=request.id or call.id,
+            binary_outputs=request.binary,
+        )
+        return _Answer(body, _JSON if json_bytes is None else _BINARY, request.rows, json_bytes)
 
-    def _rows(self, body: bytes, field: str, **others: str) -> _Answer:
+    def _rows(self, call: _Call, field: str, **others: str) -> _Answer:
         served = self._ready()
-        tensors, rows = v1.decode(body, served.signature, field=field, max_rows=self._limits.rows)
+        tensors, rows = v1.decode(call.body or b"", served.signature, field=field, max_rows=self._limits.rows)
         outputs = served.model.predict(tensors, served.signature.output_names)
         return _Answer(v1.encode(outputs, rows, **others), rows=rows)
 
@@ -202,43 +272,46 @@ class Application:
         name = self._name
 
         def get(answer: Callable[[], Any]) -> _Route:
-            return _Route("GET", lambda _body, _id: _Answer(orjson.dumps(answer())))
+            return _Route("GET", lambda _call: _Answer(orjson.dumps(answer())))
 
         def ready() -> dict[str, Any]:
             return {"name": name, "ready": bool(self._accepting())}
 
         return {
             "/": get(lambda: {"status": "alive"}),
-            "/v2": get(lambda: {"name": "leeway-onnx-server", "version": __version__, "extensions": []}),
+            "/v2": get(
+                lambda: {"name": "leeway-onnx-server", "version": __version__, "extensions": ["binary_tensor_data"]}
+            ),
             "/v2/health/live": get(lambda: {"live": True}),
             "/v2/health/ready": get(lambda: {"ready": bool(self._accepting())}),
             "/v2/models": get(lambda: {"models": [name]}),
-            f"/v2/models/{name}": _Route("GET", lambda _body, _id: _Answer(self._ready().metadata)),
+            f"/v2/models/{name}": _Route("GET", lambda _call: _Answer(self._ready().metadata)),
             f"/v2/models/{name}/ready": get(ready),
             f"/v2/models/{name}/infer": _Route("POST", self._v2, "v2"),
             "/v1/models": get(lambda: {"models": [name]}),
             f"/v1/models/{name}": get(ready),
-            f"/v1/models/{name}:predict": _Route("POST", lambda body, _id: self._rows(body, v1.V1_FIELD), "v1"),
+            f"/v1/models/{name}:predict": _Route("POST", lambda call: self._rows(call, v1.V1_FIELD), "v1"),
             "/api/v1/health": get(lambda: {"status": "ok", "model": name, "version": self._accepting().version}),
             "/api/v1/predict": _Route("POST", self._plain, "plain"),
-            "/openapi.json": _Route("GET", lambda _body, _id: _Answer(self._ready().openapi)),
+            "/openapi.json": _Route("GET", lambda _call: _Answer(self._ready().openapi)),
         }
 
-    def _plain(self, body: bytes, _given_id: str) -> _Answer:
-        return self._rows(body, v1.PLAIN_FIELD, model=self._name, version=self._ready().version)
+    def _plain(self, call: _Call) -> _Answer:
+        return self._rows(call, v1.PLAIN_FIELD, model=self._name, version=self._ready().version)
 
-    def _bundle_file(self, name: str) -> Callable[[bytes, str], _Answer]:
+    def _bundle_file(self, name: str) -> Callable[[_Call], _Answer]:
         content_type = _JSON if name.endswith(".json") else b"application/octet-stream"
-        return lambda _body, _id: _Answer(self._ready().files[name], content_type)
+        return lambda _call: _Answer(self._ready().files[name], content_type)
 
 
-async def _refuse(error: RequestError, common: list[tuple[bytes, bytes]], receive: Receive, send: Send) -> None:
-    body = error_body(str(error))
+async def _refuse(
+    error: RequestError, answer: _Answer, common: list[tuple[bytes, bytes]], receive: Receive, send: Send
+) -> None:
     headers = [*common, (b"content-type", _JSON)]
     headers += [
         (name.lower().encode(), value.encode()) for name, value in error.headers.items() if name != "Connection"
     ]
     if "Connection" in error.headers:
-        await respond_and_close(receive, send, error.status, body, headers)
+        await respond_and_close(receive, send, error.status, answer.body, headers)
     else:
-        await respond(send, error.status, body, headers)
+        await respond(send, error.status, answer.body, headers)

@@ -40,7 +40,7 @@ def check_golden(content: bytes, model: Model, signature: Signature, *, max_rows
                 f"golden case {index} expects outputs that the model has not: {', '.join(sorted(unknown))}"
             )
         outputs = model.predict(decoded.tensors, tuple(expected))
-        answer = orjson.loads(v2.encode(outputs, model="", version="", request_id=""))
+        answer = orjson.loads(v2.encode(outputs, model="", version="", request_id="").body)
         for output in answer["outputs"]:
             _compare(f"golden case {index}, output '{output['name']}'", output, expected[output["name"]], tolerance)
     return len(cases)

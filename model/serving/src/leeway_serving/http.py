@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import orjson
 
-from leeway_serving.errors import RequestError, too_large
+from leeway_serving.errors import RequestError, malformed, too_large
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -17,6 +17,7 @@ Send = Callable[[Message], Awaitable[None]]
 Headers = Mapping[bytes, bytes]
 
 _REQUEST_ID = re.compile(rb"[!-~]{1,128}")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
 _LINGER_SECONDS = 5.0
 _LONGEST_MESSAGE = 2000
 
@@ -93,25 +94,48 @@ class Admitted:
         self._admission.buffered -= self._held
 
 
-def check_media_type(headers: Headers) -> None:
-    """Lets JSON in UTF-8 pass, and requests that do not say what they carry.
+def check_media_type(headers: Headers, *, binary: bool) -> int | None:
+    """Lets JSON in UTF-8 pass, and requests that do not say what they carry; binary tensors where they may be.
+
+    Args:
+        headers: of the request.
+        binary: whether the path takes binary tensors behind the JSON.
+
+    Returns:
+        How many bytes of the body are JSON; None if all of it is.
 
     Raises:
-        RequestError: 415 for anything else, compressed bodies and binary tensors among it.
+        RequestError: 415 for anything else, compressed bodies among it, 400 for a length that is none.
     """
-    content_type = headers.get(b"content-type")
-    if content_type is not None and content_type != b"application/json":
-        media_type, *parameters = (part.strip().lower() for part in content_type.split(b";"))
-        charsets = [p[8:].strip(b'"') for p in parameters if p.startswith(b"charset=")]
-        if media_type != b"application/json" or charsets not in ([], [b"utf-8"]):
-            sent = content_type.decode("latin-1")
-            raise RequestError(
-                415, "media_type", f"content-type '{sent}' was sent; application/json in UTF-8 was expected"
-            )
     if headers.get(b"content-encoding", b"identity") != b"identity":
         raise RequestError(415, "media_type", "a compressed body was sent; plain JSON was expected")
-    if b"inference-header-content-length" in headers:
-        raise RequestError(415, "media_type", "binary tensors were sent; JSON tensors were expected")
+    json_bytes = headers.get(b"inference-header-content-length")
+    if json_bytes is not None and not binary:
+        raise RequestError(415, "media_type", "binary tensors were sent; JSON was expected, as only V2 takes them")
+    content_type = headers.get(b"content-type")
+    if content_type is not None and content_type != b"application/json":
+        _check_content_type(content_type, binary=binary, length_given=json_bytes is not None)
+    if json_bytes is None:
+        return None
+    if not _LENGTH.fullmatch(json_bytes):
+        sent = json_bytes[:80].decode("latin-1")
+        raise malformed(f"inference-header-content-length is '{sent}'; the number of bytes of JSON was expected")
+    return int(json_bytes)
+
+
+def _check_content_type(content_type: bytes, *, binary: bool, length_given: bool) -> None:
+    media_type, *parameters = (part.strip().lower() for part in content_type.split(b";"))
+    if media_type == b"application/octet-stream" and binary:
+        if not length_given:
+            raise malformed(
+                "application/octet-stream was sent without inference-header-content-length; the number of"
+                " bytes of JSON was expected there"
+            )
+        return
+    charsets = [p[8:].strip(b'"') for p in parameters if p.startswith(b"charset=")]
+    if media_type != b"application/json" or charsets not in ([], [b"utf-8"]):
+        sent = content_type.decode("latin-1")
+        raise RequestError(415, "media_type", f"content-type '{sent}' was sent; application/json in UTF-8 was expected")
 
 
 async def read_body(headers: Headers, receive: Receive, limits: Limits, admitted: Admitted) -> bytes:

@@ -13,6 +13,7 @@ import uvloop
 
 from leeway_serving import logs
 from leeway_serving.bundle import VERSION
+from leeway_serving.capture import settings as capture_settings
 from leeway_serving.http import Limits
 from leeway_serving.loading import Told
 from leeway_serving.server import Settings, serve
@@ -32,7 +33,8 @@ def settings_from(arguments: Sequence[str], environment: Mapping[str, str]) -> S
         prog="leeway-serve",
         description="Serves one ONNX model over the Open Inference Protocol.",
         epilog="LEEWAY_BUNDLE_DIGEST and LEEWAY_MODEL_VERSION, when set, say what the model directory has to hold; "
-        "anything else is never served.",
+        "anything else is never served. LEEWAY_CAPTURE_URL, LEEWAY_CAPTURE_SAMPLE, LEEWAY_NAMESPACE and "
+        "LEEWAY_INFERENCESERVICE say where and in whose name inferences are sent to the drift detector.",
     )
     parser.add_argument("--model-name", required=True, metavar="NAME", help="what clients call the model")
     parser.add_argument("--model-dir", required=True, type=Path, metavar="DIR", help="a bundle, or one *.onnx file")
@@ -71,6 +73,10 @@ def settings_from(arguments: Sequence[str], environment: Mapping[str, str]) -> S
     for limit in ("max_body_bytes", "max_rows", "max_in_flight"):
         if getattr(options, limit) < 1:
             parser.error(f"--{limit.replace('_', '-')} {getattr(options, limit)}: at least 1 was expected")
+    try:
+        capture = capture_settings.settings_from(environment)
+    except capture_settings.SettingsError as error:
+        parser.error(str(error))
     return Settings(
         model_name=options.model_name,
         model_dir=options.model_dir,
@@ -78,6 +84,7 @@ def settings_from(arguments: Sequence[str], environment: Mapping[str, str]) -> S
         http_port=options.http_port,
         metrics_port=options.metrics_port,
         told=told,
+        capture=capture,
         limits=Limits(
             body_bytes=options.max_body_bytes,
             rows=options.max_rows,

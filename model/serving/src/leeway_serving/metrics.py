@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 PROTOCOLS = ("v1", "v2", "plain")
 CODES = (200, 400, 404, 408, 413, 415, 429, 500, 503)
 REASONS = ("malformed", "not_found", "timeout", "too_large", "media_type", "overloaded", "not_ready")
+OUTCOMES = ("sent", "dropped", "failed", "sampled_out")
 BUCKETS = (
     0.00025, 0.0005, 0.00075, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075,
     0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0,
@@ -51,6 +52,12 @@ class Metrics:
             (*labels, "reason"),
             registry=registry,
         )
+        self._events = Counter(
+            "leeway_inference_capture_events",
+            "Events of inferences for the drift detector by what became of them.",
+            (*labels, "outcome"),
+            registry=registry,
+        )
         self._info = Gauge(
             "leeway_inference_model_info", "1 for the model that is loaded.", (*labels, "digest"), registry=registry
         )
@@ -62,7 +69,7 @@ class Metrics:
     def _bind(self, version: str) -> None:
         """Starts the series of `version` at 0 and forgets those of any other."""
         self._version = version
-        for family in (self._requests, self._duration, self._rows, self._in_flight, self._rejected):
+        for family in (self._requests, self._duration, self._rows, self._in_flight, self._rejected, self._events):
             family.clear()
         model = self._model
         self._requests_by: Mapping[tuple[str, int], Counter] = {
@@ -71,6 +78,7 @@ class Metrics:
             for code in CODES
         }
         self._rejected_by = {reason: self._rejected.labels(model, version, reason) for reason in REASONS}
+        self._events_by = {outcome: self._events.labels(model, version, outcome) for outcome in OUTCOMES}
         self._duration_of = self._duration.labels(model, version)
         self._rows_of = self._rows.labels(model, version)
         self._in_flight.labels(model, version).set_function(lambda: float(self._in_flight_now()))
@@ -96,3 +104,7 @@ class Metrics:
     def failed(self, protocol: str) -> None:
         """Counts a request that met a fault of ours."""
         self._requests_by[protocol, 500].inc()
+
+    def captured(self, outcome: str, events: int) -> None:
+        """Counts events for the drift detector; from any thread."""
+        self._events_by[outcome].inc(events)

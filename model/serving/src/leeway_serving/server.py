@@ -13,6 +13,9 @@ import uvicorn
 from prometheus_client import CollectorRegistry, start_http_server
 
 from leeway_serving.app import UNKNOWN_VERSION, Application
+from leeway_serving.capture.capture import Capture
+from leeway_serving.capture.settings import CaptureSettings
+from leeway_serving.capture.sink import HttpSink
 from leeway_serving.connection import Connection
 from leeway_serving.errors import ModelError
 from leeway_serving.http import Admission, Limits
@@ -22,6 +25,8 @@ from leeway_serving.metrics import Metrics
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.05
 _DRAIN_SECONDS = 30
+_SINK_SECONDS = 5
+_CAPTURE_DRAIN_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 3900
 """Longer than Envoy's hour: the side that reuses idle connections has to be the one that closes them."""
 
@@ -36,6 +41,7 @@ class Settings:
     http_port: int
     metrics_port: int
     told: Told
+    capture: CaptureSettings | None
     limits: Limits
 
 
@@ -67,7 +73,13 @@ async def serve(settings: Settings, *, started: float) -> None:
         version=told.version or UNKNOWN_VERSION,
         in_flight=lambda: admission.in_flight,
     )
-    app = Application(model=settings.model_name, version=told.version, admission=admission, metrics=metrics)
+    capture = None
+    if settings.capture is not None:
+        sink = HttpSink(settings.capture.url, timeout=_SINK_SECONDS)
+        capture = Capture(settings.capture, sink, metrics.captured)
+    app = Application(
+        model=settings.model_name, version=told.version, admission=admission, metrics=metrics, capture=capture
+    )
     exporter, exporter_thread = start_http_server(settings.metrics_port, addr=settings.host, registry=registry)
     server = _Server(
         uvicorn.Config(
@@ -99,6 +111,8 @@ async def serve(settings: Settings, *, started: float) -> None:
         await server.serve()
     finally:
         loading.cancel()
+        if capture is not None:
+            await asyncio.to_thread(capture.close, _CAPTURE_DRAIN_SECONDS)
         exporter.shutdown()
         exporter_thread.join()
     _log.info("stopped")

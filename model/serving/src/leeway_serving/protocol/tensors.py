@@ -136,7 +136,8 @@ def _name_misfit(column: Column) -> None:
         try:
             _convert([value], column.input.datatype)
         except (OverflowError, FloatingPointError):
-            raise malformed(f"{_place(column, index)}: {value} does not fit {column.input.datatype}") from None
+            where = place(column.input, column.shape, index)
+            raise malformed(f"{where}: {value} does not fit {column.input.datatype}") from None
 
 
 def _name_wrong_type(column: Column, expected: frozenset[type]) -> None:
@@ -144,10 +145,12 @@ def _name_wrong_type(column: Column, expected: frozenset[type]) -> None:
     allowed = expected | {type(None)} if column.input.nullable else expected
     for index, value in enumerate(column.values):
         if type(value) not in allowed:
-            raise malformed(f"{_place(column, index)}: {column.input.expected} was expected, not {json_type(value)}")
+            where = place(column.input, column.shape, index)
+            raise malformed(f"{where}: {column.input.expected} was expected, not {json_type(value)}")
 
 
-def _place(column: Column, index: int) -> str:
-    row_length = prod(column.shape[1:])
-    place = f"row {index // row_length}, input '{column.input.name}'"
-    return place if row_length == 1 else f"{place}, value {index % row_length}"
+def place(spec: Input, shape: Sequence[int], index: int) -> str:
+    """What error messages call the value at `index` of an input's flat values."""
+    row_length = prod(shape[1:])
+    where = f"row {index // row_length}, input '{spec.name}'"
+    return where if row_length == 1 else f"{where}, value {index % row_length}"
