@@ -27,7 +27,7 @@ def run() -> Run:
     """Train in memory, silently."""
 
     def run(config: Config, frame: pd.DataFrame) -> Trained:
-        return train(config, frame, data_sha256="0" * 64, progress=Progress(6, stream=StringIO(), clock=lambda: 0.0))
+        return train(config, frame, data_sha256="0" * 64, progress=Progress(9, stream=StringIO(), clock=lambda: 0.0))
 
     return run
 

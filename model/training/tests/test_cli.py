@@ -58,7 +58,7 @@ def test_the_bundle_is_whole_readable_by_others_and_says_where_it_came_from(
     assert list(bundle.parent.iterdir()) == [bundle]
     captured = capsys.readouterr()
     assert captured.out.startswith("sha256:")
-    assert "[8/8] write" in captured.err
+    assert "[9/9] write" in captured.err
 
 
 def test_a_refusal_has_status_1_says_why_and_writes_nothing(

@@ -18,6 +18,6 @@ def test_flights_pass_their_gate_and_beat_the_rule(tmp_path: Path, capsys: pytes
     example = json.loads((Path(__file__).parents[3] / "schemas" / "examples" / "manifest.json").read_text())
     # The example is this bundle: hashes and the last digits of metrics may differ between processors, nothing else.
     assert manifest.keys() == example.keys()
-    for key in ("name", "task", "inputs", "outputs", "data", "time_column", "decision_threshold"):
+    for key in ("name", "task", "inputs", "outputs", "classes", "data", "time_column", "decision_threshold"):
         assert manifest[key] == example[key]
     assert manifest["metrics"] == pytest.approx(example["metrics"], abs=1e-4)

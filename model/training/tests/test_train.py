@@ -14,7 +14,7 @@ from leeway_training.config import Config
 from leeway_training.dataset import build_dataset
 from leeway_training.errors import Refused
 from leeway_training.export import Graph, prove_parity, to_onnx
-from leeway_training.pipeline import fit
+from leeway_training.pipeline import answers_of, fit
 from leeway_training.train import Trained
 from leeway_training.v2 import features_of
 
@@ -147,10 +147,14 @@ def test_parameters_the_estimator_cannot_use_are_refused(
 def test_a_graph_that_answers_otherwise_is_refused(configure: Configure, frame: pd.DataFrame):
     config = configure()
     data = build_dataset(frame, config)
-    pipeline = fit(config, data.train)
+    pipeline = fit(config, config.model.choices[0], data.train)
     answers = Graph(to_onnx(pipeline, config)).answer(data.test.features)
     wrong = {"label": 1 - answers["label"], "probabilities": answers["probabilities"] + np.float32(2e-6)}
     with pytest.raises(Refused) as refused:
-        prove_parity(pipeline, data.test.features, wrong)
+        prove_parity(
+            wrong,
+            expected=answers_of(pipeline, data.test.features),
+            labels=pipeline.predict(data.test.features),
+        )
     assert f"label: differs in {len(data.test)} of {len(data.test)} rows" in str(refused.value)
     assert "differ by 2" in str(refused.value)

@@ -4,13 +4,12 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version as distribution_version
 from pathlib import Path
 from typing import Any
 
 from leeway_training.config import Config, NumericFeature
-from leeway_training.dataset import Dataset
 from leeway_training.errors import Problem, Refused
 
 STEP = "write the bundle"
@@ -34,65 +33,73 @@ def readable(document: Any) -> bytes:
 
 
 def build_manifest(
-    config: Config,
     *,
-    dataset: Dataset,
-    data_sha256: str,
-    rows: int,
-    categories: Mapping[str, list[str]],
+    name: str,
+    version: str,
+    description: str,
+    task: str,
+    classes: Sequence[str] | None,
+    inputs: Sequence[Mapping[str, Any]],
     metrics: Mapping[str, float],
+    data: Mapping[str, Any],
     files: Mapping[str, bytes],
+    extra: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Describe the bundle (``schemas/manifest.schema.json``).
 
     Args:
-        config: what was trained.
-        dataset: what it was trained on.
-        data_sha256: the hash over the source files.
-        rows: rows of the source, labelled or not.
-        categories: of each categorical input.
-        metrics: on the test period.
+        name: of the model.
+        version: of the model.
+        description: one sentence for people.
+        task: as in the configuration.
+        classes: what the class indexes mean; None for regression.
+        inputs: in the order of rows that are lists; see `inputs_of`.
+        metrics: of the served graph.
+        data: what was learnt from, or what was sampled.
         files: every file but the manifest and the provenance, by relative path.
+        extra: what not every bundle has: ``time_column``, ``entity_key``, ``decision_threshold``.
     """
-    manifest = {
+    outputs: list[dict[str, Any]] = [{"name": "prediction", "dtype": "FP32", "shape": [-1, 1]}]
+    if classes is not None:
+        outputs = [
+            {"name": "label", "dtype": "INT64", "shape": [-1]},
+            {"name": "probabilities", "dtype": "FP32", "shape": [-1, len(classes)]},
+        ]
+    return {
         "schema_version": 1,
-        "name": config.model.name,
-        "version": config.model.version,
-        "description": config.model.description,
-        "task": config.target.task,
-        "frameworks": {name: version(name) for name in _FRAMEWORKS},
+        "name": name,
+        "version": version,
+        "description": description,
+        "task": task,
+        "frameworks": {name: distribution_version(name) for name in _FRAMEWORKS},
         "files": {
             path: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
             for path, content in sorted(files.items())
         },
-        "inputs": [
-            _numeric(feature)
-            if isinstance(feature, NumericFeature)
-            else {
-                "name": feature.name,
-                "kind": "categorical",
-                "dtype": "BYTES",
-                "nullable": False,
-                "categories": categories[feature.name],
-            }
-            for feature in config.features
-        ],
-        "outputs": _outputs(config),
+        "inputs": [dict(one) for one in inputs],
+        "outputs": outputs,
+        **({} if classes is None else {"classes": list(classes)}),
         "metrics": dict(metrics),
-        "data": {
-            "name": config.data.name,
-            "sha256": data_sha256,
-            "rows": rows,
-            "time_span": [dataset.first, dataset.last],
-        },
-        "time_column": config.time.column,
+        "data": dict(data),
+        **extra,
     }
-    if config.target.task == "binary_classification":
-        # The graph's label is the likelier class.
-        manifest["decision_threshold"] = 0.5
-    if config.entity_key is not None:
-        manifest["entity_key"] = config.entity_key
-    return manifest
+
+
+def inputs_of(config: Config, categories: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+    """Describe the features of a configuration, with the categories that were found or declared."""
+    return [
+        _numeric(feature)
+        if isinstance(feature, NumericFeature)
+        else {
+            "name": feature.name,
+            "kind": "categorical",
+            "dtype": "BYTES",
+            "nullable": False,
+            "categories": categories[feature.name],
+            **_said(unit=feature.unit, privacy=None if feature.privacy == "keep" else feature.privacy),
+        }
+        for feature in config.features
+    ]
 
 
 def check_output(output: Path) -> None:
@@ -126,21 +133,19 @@ def write_bundle(output: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _numeric(feature: NumericFeature) -> dict[str, Any]:
-    described: dict[str, Any] = {
+    return {
         "name": feature.name,
         "kind": "numeric",
         "dtype": "FP32",
         "nullable": feature.nullable,
+        **_said(
+            minimum=feature.minimum,
+            maximum=feature.maximum,
+            unit=feature.unit,
+            privacy=None if feature.privacy == "keep" else feature.privacy,
+        ),
     }
-    bounds = {"minimum": feature.minimum, "maximum": feature.maximum, "unit": feature.unit}
-    return described | {key: value for key, value in bounds.items() if value is not None}
 
 
-def _outputs(config: Config) -> list[dict[str, Any]]:
-    if config.target.task == "regression":
-        return [{"name": "prediction", "dtype": "FP32", "shape": [-1, 1]}]
-    classes = len(config.target.classes) if config.target.task == "multiclass_classification" else 2
-    return [
-        {"name": "label", "dtype": "INT64", "shape": [-1]},
-        {"name": "probabilities", "dtype": "FP32", "shape": [-1, classes]},
-    ]
+def _said(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}

@@ -33,7 +33,7 @@ def check_structure(frame: pd.DataFrame, config: Config) -> None:
         if name in frame and not pd.api.types.is_string_dtype(frame[name].dropna())
     ]
     key = list(config.data.key)
-    if not set(key) & set(missing):
+    if key and not set(key) & set(missing):
         problems += _faults(pa.DataFrameSchema(unique=key, report_duplicates="exclude_first"), frame[key])
     if problems:
         raise Refused(STEP, problems)
@@ -65,7 +65,11 @@ def check_values(frame: pd.DataFrame, config: Config) -> None:
 def _columns(config: Config) -> tuple[list[str], list[str], list[str]]:
     numeric = [feature.name for feature in config.numeric]
     text = [feature.name for feature in config.categorical]
-    other = [config.time.column, *config.data.key, *([config.entity_key] if config.entity_key else [])]
+    other = [
+        *([config.time.column] if config.time else []),
+        *config.data.key,
+        *([config.entity_key] if config.entity_key else []),
+    ]
     (text if isinstance(config.target, MulticlassTarget) else numeric).append(config.target.column)
     if config.baseline is not None:
         numeric.append(config.baseline.column)

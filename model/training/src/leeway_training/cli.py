@@ -21,7 +21,7 @@ from leeway_training.errors import Problem, Refused
 from leeway_training.progress import Progress
 from leeway_training.samples import samples as choose_samples
 from leeway_training.source import read_source
-from leeway_training.train import STEPS
+from leeway_training.train import steps
 from leeway_training.train import train as build
 
 _EXAMPLE = "flights.yaml"
@@ -36,9 +36,9 @@ def train(arguments: Sequence[str] | None = None) -> int:
     parser = _parser("leeway-train", "Train a model and write its bundle.")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the bundle; must not exist yet")
     options = parser.parse_args(arguments)
-    progress = Progress(STEPS + 2, stream=sys.stderr, clock=time.monotonic)
     try:
         config, base = _config(options)
+        progress = Progress(steps(config) + 2, stream=sys.stderr, clock=time.monotonic)
         check_output(options.output)
         with progress.step(f"read {config.data.name}") as notes:
             source = read_source(config.data, base=base)
@@ -84,6 +84,7 @@ def samples(arguments: Sequence[str] | None = None) -> int:
 def _parser(program: str, description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program, description=description)
     parser.add_argument("--config", type=Path, metavar="FILE", help="the model's YAML; the shipped example by default")
+    parser.add_argument("--data", type=Path, metavar="FILE", help="CSV or Parquet, in place of data.table")
     parser.add_argument("--version", metavar="VERSION", help="overrides model.version")
     parser.add_argument(
         "--set",
@@ -97,6 +98,8 @@ def _parser(program: str, description: str) -> argparse.ArgumentParser:
 
 def _config(options: argparse.Namespace) -> tuple[Config, Path]:
     overrides = list(options.set)
+    if options.data is not None:
+        overrides.append(f"data.table={json.dumps({'path': str(options.data.absolute())})}")
     if options.version is not None:
         overrides.append(f"model.version={json.dumps(options.version)}")
     if options.config is not None:

@@ -1,33 +1,43 @@
 """The configuration of one model: where its data is, what it may look at, and how good it must be."""
 
-from datetime import date
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
+from pydantic import Field, FiniteFloat, field_validator, model_validator
+
+from leeway_training.tables import Column, Data, Periods, RandomSplit, Split, Strict, Time
 
 Name = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")]
 Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")]
 # A feature is a tensor's name in requests and in the graph.
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Column = Annotated[str, Field(min_length=1)]
 Metric = Literal["auc", "log_loss", "brier", "accuracy", "rmse", "mae", "r2"]
+Estimator = Literal["logistic_regression", "ridge", "hist_gradient_boosting", "random_forest"]
+Privacy = Literal["keep", "hash", "bin", "drop"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Candidate(Strict):
+    """An estimator and its parameters, as scikit-learn names them."""
+
+    estimator: Estimator
+    params: dict[str, Any] = Field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Render as people read it: ``ridge (alpha=1.0)``."""
+        params = ", ".join(f"{key}={value}" for key, value in sorted(self.params.items()))
+        return f"{self.estimator} ({params or 'defaults'})"
 
 
-class Model(_Strict):
-    """What is trained, and what people should know about it."""
+class Model(Strict):
+    """What is trained, and what people should know about it: one estimator, or candidates of which one is chosen."""
 
     name: Name
     version: Version
     description: str
     intended_use: str
     limits: tuple[str, ...] = ()
-    estimator: Literal["logistic_regression", "ridge"]
-    params: dict[str, Any] = {}
+    estimator: Estimator | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+    candidates: Annotated[tuple[Candidate, ...], Field(min_length=2)] | None = None
 
     @field_validator("version", mode="before")
     @classmethod
@@ -37,88 +47,23 @@ class Model(_Strict):
             raise ValueError("is a number in YAML; put the version in quotes")  # noqa: TRY004 - pydantic reports ValueError
         return value
 
-
-class Table(_Strict):
-    """A CSV or Parquet file: a path beside the configuration, or a data file of an installed Python package."""
-
-    path: str
-    package: str | None = None
-
-    @field_validator("path")
-    @classmethod
-    def _known_format(cls, path: str) -> str:
-        if not path.endswith((".csv", ".csv.gz", ".csv.zip", ".parquet")):
-            raise ValueError("is neither .csv, .csv.gz, .csv.zip nor .parquet")
-        return path
-
-
-class Join(_Strict):
-    """Columns of another table, looked up by a key that is unique there; rows without a match get nulls."""
-
-    table: Table
-    on: Annotated[tuple[Column, ...], Field(min_length=1)]
-    columns: Annotated[tuple[Column, ...], Field(min_length=1)]
-
-
-class Data(_Strict):
-    """The rows: one table, looked up in others, and the columns that identify a row."""
-
-    name: str
-    table: Table
-    joins: tuple[Join, ...] = ()
-    key: Annotated[tuple[Column, ...], Field(min_length=1)]
-
-
-class Time(_Strict):
-    """When a row happened. Times are ISO 8601, UTC unless they carry an offset; split dates are dates in ``zone``."""
-
-    column: Column
-    zone: str = "UTC"
-
-    @field_validator("zone")
-    @classmethod
-    def _zone_exists(cls, zone: str) -> str:
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"{zone!r} is not a time zone, for example America/New_York") from error
-        return zone
-
-
-class Period(_Strict):
-    """Local days from ``from`` up to, and without, ``until``."""
-
-    start: date = Field(alias="from")
-    until: date
-
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.start >= self.until:
-            raise ValueError(f"from {self.start} is not before until {self.until}")
+    def _one_choice(self) -> Self:
+        if (self.estimator is None) == (self.candidates is None):
+            raise ValueError("needs exactly one of estimator and candidates")
+        if self.candidates is not None and self.params:
+            raise ValueError("params belong to each of the candidates")
         return self
 
-
-class Split(_Strict):
-    """Three periods in order of time: what is learnt never lies after what is judged."""
-
-    train: Period
-    validation: Period = Field(alias="validate")
-    test: Period
-
-    @model_validator(mode="after")
-    def _no_future_in_training(self) -> Self:
-        for earlier, later in (("train", "validation"), ("validation", "test")):
-            end, start = getattr(self, earlier).until, getattr(self, later).start
-            if start < end:
-                shown = later.replace("validation", "validate")
-                raise ValueError(
-                    f"the future leaks into the past: {shown} begins {start}, before "
-                    f"{earlier.replace('validation', 'validate')} ends ({end})"
-                )
-        return self
+    @property
+    def choices(self) -> tuple[Candidate, ...]:
+        """The candidates, or the one estimator there is."""
+        if self.estimator is not None:
+            return (Candidate(estimator=self.estimator, params=self.params),)
+        return self.candidates or ()
 
 
-class BinaryTarget(_Strict):
+class BinaryTarget(Strict):
     """True where ``column`` is greater than ``greater_than``."""
 
     task: Literal["binary_classification"]
@@ -126,7 +71,7 @@ class BinaryTarget(_Strict):
     greater_than: FiniteFloat
 
 
-class MulticlassTarget(_Strict):
+class MulticlassTarget(Strict):
     """The class is the position of the column's value in ``classes``."""
 
     task: Literal["multiclass_classification"]
@@ -134,7 +79,7 @@ class MulticlassTarget(_Strict):
     classes: Annotated[tuple[str, ...], Field(min_length=3)]
 
 
-class RegressionTarget(_Strict):
+class RegressionTarget(Strict):
     """The number in ``column``."""
 
     task: Literal["regression"]
@@ -144,7 +89,19 @@ class RegressionTarget(_Strict):
 Target = Annotated[BinaryTarget | MulticlassTarget | RegressionTarget, Field(discriminator="task")]
 
 
-class NumericFeature(_Strict):
+class Profile(Strict):
+    """What the drift detector is given to compare with.
+
+    Attributes:
+        keep_rows: raw rows of the training period in ``drift-reference.npz``, for detectors that need them; 0 for none.
+        context: features that are calendar or ids: the model sees them, nobody is alarmed by them.
+    """
+
+    keep_rows: Annotated[int, Field(ge=0, le=100_000)] = 10_000
+    context: tuple[Column, ...] = ()
+
+
+class NumericFeature(Strict):
     """A number, sent as FP32; ``out_of_range: missing`` takes a value outside its bounds for a fault of the source."""
 
     name: Identifier
@@ -154,6 +111,7 @@ class NumericFeature(_Strict):
     maximum: FiniteFloat | None = None
     out_of_range: Literal["refuse", "missing"] = "refuse"
     unit: str | None = None
+    privacy: Privacy = "keep"
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -164,13 +122,14 @@ class NumericFeature(_Strict):
         return self
 
 
-class CategoricalFeature(_Strict):
+class CategoricalFeature(Strict):
     """A string. Without ``categories`` those of the training period are taken; others count as none of them."""
 
     name: Identifier
     kind: Literal["categorical"]
     categories: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
     unit: str | None = None
+    privacy: Privacy = "keep"
 
     @property
     def nullable(self) -> bool:
@@ -181,14 +140,14 @@ class CategoricalFeature(_Strict):
 Feature = Annotated[NumericFeature | CategoricalFeature, Field(discriminator="kind")]
 
 
-class Rule(_Strict):
+class Rule(Strict):
     """A rule of thumb to compare with: positive where ``column`` is greater than ``greater_than``."""
 
     column: Column
     greater_than: FiniteFloat
 
 
-class Threshold(_Strict):
+class Threshold(Strict):
     """A bound on one metric."""
 
     at_least: FiniteFloat | None = None
@@ -209,15 +168,17 @@ _METRICS: dict[str, frozenset[str]] = {
 _ESTIMATORS: dict[str, frozenset[str]] = {
     "logistic_regression": frozenset({"binary_classification", "multiclass_classification"}),
     "ridge": frozenset({"regression"}),
+    "hist_gradient_boosting": frozenset(_METRICS),
+    "random_forest": frozenset(_METRICS),
 }
 
 
-class Config(_Strict):
+class Config(Strict):
     """Everything that training needs to know; two equal configurations over equal data give one digest."""
 
     model: Model
     data: Data
-    time: Time
+    time: Time | None = None
     split: Split
     target: Target
     unavailable_at_prediction: tuple[Column, ...] = ()
@@ -225,6 +186,7 @@ class Config(_Strict):
     entity_key: Column | None = None
     baseline: Rule | None = None
     gate: Annotated[dict[Metric, Threshold], Field(min_length=1)]
+    profile: Profile = Profile()
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
@@ -236,11 +198,33 @@ class Config(_Strict):
         task = self.target.task
         if foreign := sorted(set(self.gate) - _METRICS[task]):
             raise ValueError(f"gate: {', '.join(foreign)} is no metric of {task} ({', '.join(sorted(_METRICS[task]))})")
-        if task not in _ESTIMATORS[self.model.estimator]:
-            raise ValueError(f"model.estimator: {self.model.estimator} cannot do {task}")
+        for choice in self.model.choices:
+            if task not in _ESTIMATORS[choice.estimator]:
+                raise ValueError(f"model: {choice.estimator} cannot do {task}")
+        if self.time is None and isinstance(self.split, Periods):
+            raise ValueError("split: periods need time.column; rows without a time need split.random, said on purpose")
+        if self.time is not None and isinstance(self.split, RandomSplit):
+            raise ValueError("split: random with time.column would let the future leak into the past; name periods")
+        if unknown := sorted(set(self.profile.context) - set(names)):
+            raise ValueError(f"profile.context: {', '.join(unknown)} is no feature")
         if self.baseline is not None and task != "binary_classification":
             raise ValueError(f"baseline: a rule is compared in binary_classification only, not in {task}")
         return self
+
+    @property
+    def ranking(self) -> tuple[Metric, bool]:
+        """The metric that candidates are compared by, the gate's first, and whether more of it is better."""
+        metric, bound = next(iter(self.gate.items()))
+        return metric, bound.at_least is not None
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """What the class indexes mean, in words; None for regression."""
+        if isinstance(self.target, MulticlassTarget):
+            return self.target.classes
+        if isinstance(self.target, BinaryTarget):
+            return tuple(f"{self.target.column} {sign} {self.target.greater_than:g}" for sign in ("≤", ">"))
+        return None
 
     @property
     def numeric(self) -> tuple[NumericFeature, ...]:

@@ -1,5 +1,6 @@
 """How good the answers are, how sure that is, and whether it is good enough."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -44,28 +45,33 @@ def evaluate(task: str, truth: Truth, answers: Floats, weights: Floats | None = 
 
 
 def auc(truth: npt.NDArray[np.int64], scores: Floats, weights: Floats) -> float:
-    """Compute the weighted area under the ROC curve: P(positive scores higher) + P(tie) / 2 (Mann-Whitney)."""
+    """Compute the weighted area under the ROC curve: P(positive scores higher) + P(tie) / 2 (Mann-Whitney).
+
+    NaN where one of the classes is absent.
+    """
     order = np.argsort(scores, kind="stable")
     positive = np.where(truth == 1, weights, 0.0)[order]
     negative = np.where(truth == 1, 0.0, weights)[order]
     starts = np.flatnonzero(np.diff(scores[order], prepend=np.nan) != 0)
     positive, negative = np.add.reduceat(positive, starts), np.add.reduceat(negative, starts)
     below = np.cumsum(negative) - negative / 2
-    return float(positive @ below / (positive.sum() * negative.sum()))
+    pairs = positive.sum() * negative.sum()
+    return float(positive @ below / pairs) if pairs else math.nan
 
 
 def intervals(task: str, rows: Rows, answers: Floats) -> dict[str, tuple[float, float]]:
-    """Estimate 95 % intervals by resampling whole days (block bootstrap: rows of one day share its weather).
+    """Estimate 95 % intervals by resampling whole blocks: days, or single rows where there is no time.
 
-    Deterministic: the generator's seed is fixed.
+    Block bootstrap, since rows of one day share its weather. Rounds in which a metric is not defined (AUC of one class,
+    R² of one value) say nothing about it. Deterministic: the generator's seed is fixed.
     """
     order = np.argsort(answers[:, -1], kind="stable")  # sorted once, every round's AUC sorts sorted data
     truth, sorted_answers = rows.labels[order], answers[order]
-    days, index = np.unique(rows.days[order], return_inverse=True)
+    blocks, index = np.unique(rows.blocks[order], return_inverse=True)
     generator = np.random.default_rng(0)
     rounds: dict[str, list[float]] = {}
     for _ in range(_ROUNDS):
-        counts = np.bincount(generator.integers(len(days), size=len(days)), minlength=len(days))
+        counts = np.bincount(generator.integers(len(blocks), size=len(blocks)), minlength=len(blocks))
         for name, value in evaluate(task, truth, sorted_answers, counts[index].astype(np.float64)).items():
             rounds.setdefault(name, []).append(value)
     return {name: (float(low), float(high)) for name, (low, high) in _percentiles(rounds).items()}
@@ -113,7 +119,11 @@ def _regression(truth: Floats, answers: Floats, weights: Floats) -> dict[str, fl
     error = answers - truth
     spread = _mean((truth - _mean(truth, weights)) ** 2, weights)
     squared = _mean(error**2, weights)
-    return {"mae": _mean(np.abs(error), weights), "r2": 1 - squared / spread, "rmse": float(np.sqrt(squared))}
+    return {
+        "mae": _mean(np.abs(error), weights),
+        "r2": 1 - squared / spread if spread else math.nan,
+        "rmse": float(np.sqrt(squared)),
+    }
 
 
 def _mean(values: Floats, weights: Floats) -> float:
@@ -126,4 +136,4 @@ def _rate(labels: Truth) -> float:
 
 
 def _percentiles(rounds: Mapping[str, list[float]]) -> dict[str, tuple[float, float]]:
-    return {name: tuple(np.percentile(values, [2.5, 97.5])) for name, values in rounds.items()}
+    return {name: tuple(np.nanpercentile(values, [2.5, 97.5])) for name, values in rounds.items()}

@@ -16,7 +16,8 @@ def samples(frame: pd.DataFrame, config: Config, *, rows: int) -> Iterator[dict[
     """Choose rows evenly over the test period, in order of time; equal input gives equal rows.
 
     Yields:
-        ``id`` (the row's key), ``time``, ``label``, ``v2`` (a V2 request body) and ``instance`` (the row as an object).
+        ``id`` (the row's key, or its place among the test rows), ``time`` (if rows have one), ``label``, ``v2`` (a V2
+        request body) and ``instance`` (the row as an object).
 
     Raises:
         Refused: fewer rows in the test period than asked for.
@@ -29,11 +30,14 @@ def samples(frame: pd.DataFrame, config: Config, *, rows: int) -> Iterator[dict[
     features, origin = test.features.iloc[chosen], test.frame.iloc[chosen]
     values = {str(name): json_values(features[name].to_numpy()) for name in features}
     for place in range(rows):
-        row = origin.iloc[place]
-        time = row[config.time.column].strftime("%Y-%m-%dT%H:%M:%SZ")
+        row = {str(name): value for name, value in origin.iloc[place].items()}
+        timed = {}
+        if config.time is not None:
+            row[config.time.column] = row[config.time.column].strftime("%Y-%m-%dT%H:%M:%SZ")
+            timed["time"] = row[config.time.column]
         yield {
-            "id": "-".join(time if name == config.time.column else str(row[name]) for name in config.data.key),
-            "time": time,
+            "id": "-".join(str(row[name]) for name in config.data.key) or str(chosen[place]),
+            **timed,
             "label": test.labels[chosen[place]].item(),
             "v2": request(features.iloc[[place]]),
             "instance": {name: column[place] for name, column in values.items()},

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from leeway_training.config import Data, Join, Table
 from leeway_training.errors import Problem, Refused
+from leeway_training.tables import Data, Join, Table
 
 STEP = "read the data"
 
