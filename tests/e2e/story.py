@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import json
 import os
+import re
 import ssl
 import threading
 import time
@@ -77,8 +78,8 @@ class Story:
         self.endpoint = up.endpoint(cluster)
         self.values: dict[str, Any] = yaml.safe_load((cluster.state / "values.yaml").read_text(encoding="utf-8"))
 
-    def caller(self) -> Caller:
-        return Caller(self.endpoint)
+    def caller(self, hostname: str = demo.HOSTNAME) -> Caller:
+        return Caller(dataclasses.replace(self.endpoint, hostname=hostname))
 
     def helm(self, *arguments: str | Path, stdin: str | None = None) -> str:
         return run(
@@ -96,9 +97,18 @@ class Story:
     def upgrade_values(self, values: dict[str, Any]) -> None:
         self.helm("upgrade", RELEASE, up.CHART, "--values", "-", stdin=yaml.safe_dump(values))
 
-    def rollout(self) -> dict[str, Any]:
-        """Return the ModelRollout."""
-        return self.get("modelrollout", MODEL)
+    @contextmanager
+    def installed(self, changes: dict[str, Any]) -> Iterator[None]:
+        """Have other values than `make up` installed, until the block ends; mappings are merged."""
+        self.upgrade_values(_merged(self.values, changes))
+        try:
+            yield
+        finally:
+            self.upgrade()
+
+    def rollout(self, name: str = MODEL) -> dict[str, Any]:
+        """Return a ModelRollout."""
+        return self.get("modelrollout", name)
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(
@@ -113,13 +123,18 @@ class Story:
         conditions = self.rollout().get("status", {}).get("conditions", [])
         return next((entry for entry in conditions if entry["type"] == kind), {})
 
+    def ready(self, name: str) -> bool:
+        """Whether a ModelRollout's stable version serves; False for one that is not there yet."""
+        conditions = self.rollout(name).get("status", {}).get("conditions", [])
+        return any(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)
+
     def operator_pods(self) -> list[str]:
+        return self.pods("app.kubernetes.io/component=operator")
+
+    def pods(self, selector: str) -> list[str]:
+        """Return the pods as `pod/<name>`."""
         return self.kube.kubectl(
-            "get",
-            "pods",
-            f"--namespace={NAMESPACE}",
-            "--selector=app.kubernetes.io/component=operator",
-            "--output=name",
+            "get", "pods", f"--namespace={NAMESPACE}", f"--selector={selector}", "--output=name"
         ).split()
 
     def load(self, archive: Path) -> None:
@@ -135,14 +150,38 @@ class Story:
 
     def seen(self, version: str, kind: str) -> set[str]:
         """Return the request ids in the detector's window of this version, of "request" or "response" events."""
+        window = self.detector(f"/v1/windows/{NAMESPACE}/{MODEL}/{version}?type={kind}")
+        return set(window["request_ids"]) if window is not None else set()
+
+    def detector(self, path: str) -> dict[str, Any] | None:
+        """Return the detector's answer to GET `path`; None if it has no event of that model or version yet."""
         service = f"/api/v1/namespaces/{NAMESPACE}/services/{RELEASE}-drift-detector:80/proxy"
         try:
-            text = self.kube.kubectl("get", "--raw", f"{service}/v1/windows/{NAMESPACE}/{MODEL}/{version}?type={kind}")
+            answer: dict[str, Any] = json.loads(self.kube.kubectl("get", "--raw", f"{service}{path}"))
         except CommandFailedError as error:
-            if "NotFound" in str(error):  # no event of this version yet
-                return set()
+            if "NotFound" in str(error):
+                return None
             raise
-        return set(json.loads(text)["request_ids"])
+        return answer
+
+    def detector_metric(self, name: str, **labels: str) -> float | None:
+        """Return the sum of the detector's series of that name with these labels; None if there is none."""
+        (pod,) = self.pods("app.kubernetes.io/component=drift-detector")
+        proxy = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod.removeprefix('pod/')}:8082/proxy/metrics"
+        series = re.findall(
+            rf"^{name}(?:\{{(.*)\}})? (\S+)$", self.kube.kubectl("get", "--raw", proxy), flags=re.MULTILINE
+        )
+        wanted = labels.items()
+        found = [float(value) for text, value in series if wanted <= dict(re.findall(r'(\w+)="([^"]*)"', text)).items()]
+        return sum(found) if found else None
+
+
+def _merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    whole = dict(values)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(whole.get(key), dict)
+        whole[key] = _merged(whole[key], value) if both else value
+    return whole
 
 
 def eventually(holds: Callable[[], bool], *, seconds: float, what: str) -> None:
