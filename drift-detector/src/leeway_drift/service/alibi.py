@@ -1,0 +1,246 @@
+"""Alibi-Detect behind the detector: starts its worker, feeds it windows, and outlives whatever becomes of it."""
+
+import hashlib
+import logging
+import math
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from leeway_drift.columns import Rows
+from leeway_drift.counting.counts import ColumnPlan
+from leeway_drift.detectors.interface import Judgement, Window
+from leeway_drift.profile import Profile, ProfileError
+from leeway_drift.profile.reference import read_reference
+from leeway_drift.reading.events import Stream
+from leeway_drift.service.alibi_process import WorkerError, WorkerProcess
+from leeway_drift.service.alibi_protocol import Arrays, FrameError, encode, judgement_from_json
+from leeway_drift.streaming.backend import BackendUnavailable
+
+logger = logging.getLogger(__name__)
+
+COMMAND = ("/opt/alibi/bin/leeway-alibi",)
+"""Where the image has the worker."""
+
+DETECTORS = ("tabular", "classifier", "cvm_online", "fet_online")
+"""What it judges by."""
+
+MEMORY_BYTES = 3 << 30
+"""Address space of the worker; what it holds of it is a tenth."""
+
+JUDGE_SECONDS = 60.0
+LOAD_SECONDS = 300.0
+"""For calibrating one version, which takes a minute on a busy core."""
+
+IDLE_SECONDS = 600.0
+"""Without a window for so long it is stopped, and its memory given back."""
+
+LONGEST_PAUSE_SECONDS = 300.0
+"""Between a death and the next start at most; the first pause is a second, and each death doubles it."""
+
+_SECONDS_OF_TARGET = 30 * 86_400.0
+_RATES = (0.001, 0.2)
+
+
+class AlibiBackend:
+    """A ``RowBackend`` whose judgements are those of Alibi-Detect, in a process of its own.
+
+    The worker is started by the first window, stopped after ``IDLE_SECONDS`` without one, and started again after a
+    death, later with every death in a row.
+
+    Args:
+        clock: monotonic seconds.
+        scratch: a folder that the worker may write to.
+        command: of the worker.
+        judge_seconds: after which a judgement is given up and the worker killed.
+        load_seconds: the same for loading a version.
+        idle_seconds: after which it is stopped.
+        memory_bytes: its address space at most.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        scratch: Path,
+        command: Sequence[str] = COMMAND,
+        judge_seconds: float = JUDGE_SECONDS,
+        load_seconds: float = LOAD_SECONDS,
+        idle_seconds: float = IDLE_SECONDS,
+        memory_bytes: int = MEMORY_BYTES,
+    ) -> None:
+        self._clock = clock
+        self._scratch = scratch
+        self._command = tuple(command)
+        self._judge_seconds = judge_seconds
+        self._load_seconds = load_seconds
+        self._idle_seconds = idle_seconds
+        self._memory_bytes = memory_bytes
+        self._lock = threading.Lock()
+        self._process: WorkerProcess | None = None
+        self._idle: threading.Timer | None = None
+        self._deaths_in_a_row = 0
+        self._not_before = -math.inf
+        self._restarts = 0
+
+    @property
+    def detectors(self) -> Sequence[str]:
+        """Names of the detectors whose judgements it gives."""
+        return DETECTORS
+
+    @property
+    def alive(self) -> bool:
+        """Whether the worker runs; it does not before the first window and after an idle time."""
+        process = self._process
+        return process is not None and process.alive
+
+    @property
+    def restarts(self) -> int:
+        """Starts that followed a death."""
+        return self._restarts
+
+    def judge(self, stream: Stream, profile: Profile, reference: bytes | None, window: Window) -> Sequence[Judgement]:
+        """Judge a window's sample by every detector; takes seconds, and a minute for the first of a version.
+
+        Raises:
+            BackendUnavailable: no reference rows, no sample, a broken reference, or a worker that cannot answer.
+        """
+        if reference is None:
+            raise BackendUnavailable("the bundle has no drift-reference.npz, whose rows this detector compares with")
+        if window.sample is None:
+            raise BackendUnavailable("no sample of this window's rows was kept")
+        with self._lock:
+            self._rest()
+            try:
+                return self._judge(stream, profile, reference, window.sample)
+            finally:
+                self._idle = threading.Timer(self._idle_seconds, self._stop_idle)
+                self._idle.daemon = True
+                self._idle.start()
+
+    def close(self) -> None:
+        """Stop the worker."""
+        with self._lock:
+            self._rest()
+            self._stop()
+
+    def _judge(self, stream: Stream, profile: Profile, reference: bytes, sample: Rows) -> Sequence[Judgement]:
+        key = _key(profile, reference)
+        question = encode({"op": "judge", "version": key}, _arrays(profile, sample))
+        answer = self._ask(question, self._judge_seconds)
+        if answer.get("unknown"):
+            logger.info("calibrating Alibi-Detect for %s %s", stream.model, stream.version)
+            self._ask(_load(key, profile, reference), self._load_seconds)
+            answer = self._ask(question, self._judge_seconds)
+        try:
+            judgements = [judgement_from_json(judgement) for judgement in answer["judgements"]]
+        except (FrameError, KeyError, TypeError) as error:
+            self._died()
+            raise BackendUnavailable(f"the worker said what is no judgement, and was killed: {error!r}") from error
+        self._deaths_in_a_row = 0
+        return judgements
+
+    def _ask(self, frame: bytes, seconds: float) -> dict[str, Any]:
+        try:
+            answer = self._worker().ask(frame, seconds)
+        except WorkerError as error:
+            self._died()
+            pause = self._not_before - self._clock()
+            raise BackendUnavailable(f"{error}; it is started again in {pause:.0f} s at the earliest") from error
+        if "error" in answer:
+            raise BackendUnavailable(f"the worker cannot: {answer['error']}")
+        return answer
+
+    def _worker(self) -> WorkerProcess:
+        if self._process is not None and self._process.alive:
+            return self._process
+        if self._process is not None:  # killed while nobody asked it anything, which has cost no window
+            self._died()
+            self._not_before = -math.inf
+        if (left := self._not_before - self._clock()) > 0:
+            raise BackendUnavailable(f"the worker has died and is not started again for {left:.0f} s")
+        self._restarts += self._deaths_in_a_row > 0
+        self._process = WorkerProcess(self._command, scratch=self._scratch, memory_bytes=self._memory_bytes)
+        return self._process
+
+    def _died(self) -> None:
+        self._stop()
+        self._not_before = self._clock() + min(2.0**self._deaths_in_a_row, LONGEST_PAUSE_SECONDS)
+        self._deaths_in_a_row += 1
+        logger.warning("Alibi-Detect's worker has died %d times in a row", self._deaths_in_a_row)
+
+    def _rest(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+
+    def _stop_idle(self) -> None:
+        with self._lock:
+            if self._idle is threading.current_thread():  # else a window came while it waited for the lock
+                self._stop()
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+
+
+def _key(profile: Profile, reference: bytes) -> str:
+    digest = hashlib.sha256(reference)
+    digest.update(repr((_features(profile), _rate(profile))).encode())
+    return digest.hexdigest()
+
+
+def _features(profile: Profile) -> list[tuple[str, int | None]]:
+    """Names, and numbers of categories; numeric ones first, as the arrays have them."""
+    numeric, categorical = _by_kind(profile)
+    return [(name, None) for name in numeric] + [(name, len(plan.categories)) for name, plan in categorical.items()]
+
+
+def _by_kind(profile: Profile) -> tuple[list[str], dict[str, ColumnPlan]]:
+    features = profile.plan.features
+    numeric = [name for name, plan in features.items() if plan.edges is not None]
+    return numeric, {name: plan for name, plan in features.items() if plan.edges is None}
+
+
+def _rate(profile: Profile) -> float:
+    """Share of windows that may be over their threshold, so that 2 of 3 in a row are as rare as the profile wants.
+
+    Two of three independent windows are over with probability 3 rate²; with w windows' length in units of 30 days per
+    wanted alarm, that makes rate = sqrt(w / 3).
+    """
+    windows = profile.window_seconds / _SECONDS_OF_TARGET * profile.target_false_alarms_per_30_days
+    return min(max(math.sqrt(windows / 3), _RATES[0]), _RATES[1])
+
+
+def _load(key: str, profile: Profile, reference: bytes) -> bytes:
+    try:
+        rows = read_reference(reference, profile)
+    except ProfileError as error:
+        raise BackendUnavailable(f"drift-reference.npz: {error}") from error
+    arrays = _arrays(profile, rows)
+    header = {"op": "load", "version": key, "features": _features(profile), "rate": _rate(profile)}
+    return encode(header, arrays)
+
+
+def _arrays(profile: Profile, rows: Rows) -> Arrays:
+    numeric, categorical = _by_kind(profile)
+    numbers = np.full((rows.count, len(numeric)), np.nan, dtype=np.float32)
+    for index, name in enumerate(numeric):
+        if name in rows.numeric:
+            numbers[:, index] = rows.column(name)
+    codes = np.full((rows.count, len(categorical)), -1, dtype=np.int16)
+    for index, (name, plan) in enumerate(categorical.items()):
+        if name in rows.categorical:
+            codes[:, index] = _codes(rows.column(name), plan.categories)
+    return {"numbers": numbers, "codes": codes}
+
+
+def _codes(values: npt.NDArray[np.object_], categories: Sequence[str]) -> list[int]:
+    known: dict[str | None, int] = {category: code for code, category in enumerate(categories)}
+    known[None] = -1
+    return [known.get(value, len(categories)) for value in values]
