@@ -23,11 +23,19 @@ _MEGABYTE = 1_000_000
 
 @dataclass(frozen=True)
 class Image:
-    """What an image is built from, as paths in the repository, and how large it may be."""
+    """What an image is built from, as paths in the repository, and how large it may be.
+
+    Attributes:
+        package: the folder of its Containerfile.
+        sources: what the Containerfile copies.
+        limit: bytes of the uncompressed image at most.
+        target: the stage of the Containerfile that is the image; the last by default.
+    """
 
     package: str
     sources: tuple[str, ...]
     limit: int
+    target: str | None = None
 
     @property
     def containerfile(self) -> str:
@@ -48,15 +56,23 @@ class ImageTooLargeError(RuntimeError):
     """An image grew over its limit."""
 
 
-def _image(package: str, *others: str, megabytes: int) -> Image:
+def _image(package: str, *others: str, megabytes: int, target: str | None = None) -> Image:
     own = (f"{package}/pyproject.toml", f"{package}/uv.lock", f"{package}/src")
-    return Image(package, (*own, *others, "scripts/images/trim.py"), megabytes * _MEGABYTE)
+    return Image(package, (*own, *others, "scripts/images/trim.py"), megabytes * _MEGABYTE, target)
 
 
 IMAGES = {
     "onnx-server": _image("model/serving", megabytes=300),
     "operators": _image("operators", "operators/README.md", megabytes=200),
-    "drift-detector": _image("drift-detector", megabytes=500),
+    "drift-detector": _image(
+        "drift-detector",
+        "drift-detector/alibi/pyproject.toml",
+        "drift-detector/alibi/src",
+        "drift-detector/alibi/transformers",
+        "drift-detector/alibi/uv.lock",
+        megabytes=500,
+    ),
+    "drift-detector-native": _image("drift-detector", megabytes=250, target="native"),
     "training": _image(
         "model/training",
         "model/training/examples",
@@ -94,7 +110,13 @@ def build(name: str) -> Built:
         if not archive.exists():
             log = paths.cache() / "logs" / f"image-{name}.log"
             buildah.build(
-                context / image.containerfile, context, archive=archive, reference=reference, starts=starts, log=log
+                context / image.containerfile,
+                context,
+                archive=archive,
+                reference=reference,
+                starts=starts,
+                log=log,
+                target=image.target,
             )
         _remove_others(archive, name)
     check_size(name, archive.stat().st_size)

@@ -33,6 +33,7 @@ def build(
     reference: str,
     starts: Mapping[str, tuple[str, Path]],
     log: Path,
+    target: str | None = None,
 ) -> None:
     """Build `containerfile` and write the image as `reference` to `archive`, which appears complete or not at all.
 
@@ -43,6 +44,7 @@ def build(
         reference: the image's full name.
         starts: build argument → (reference, archive) of an image that the Containerfile starts from.
         log: receives buildah's output.
+        target: the stage that is the image; the last by default.
 
     Raises:
         CommandFailedError: the build failed; the message names the log.
@@ -63,6 +65,7 @@ def build(
             *("--timestamp", "0"),
             *mounts,
             *(part for name, (image, _) in starts.items() for part in ("--build-arg", f"{name}={image}")),
+            *(() if target is None else ("--target", target)),
             *("--file", containerfile),
             *("--tag", reference),
             context,

@@ -14,11 +14,26 @@ ALL = sorted(build.IMAGES)
 
 
 def containerfile(name: str) -> str:
-    return (paths.REPOSITORY / build.IMAGES[name].containerfile).read_text()
+    """The Containerfile up to the image's target, which is all that is built of it."""
+    image = build.IMAGES[name]
+    text = (paths.REPOSITORY / image.containerfile).read_text()
+    if image.target is None:
+        return text
+    before, start, after = text.partition(f" AS {image.target}\n")
+    assert start
+    return before + start + after.partition("\nFROM ")[0]
 
 
 def final_stage(name: str) -> str:
-    return containerfile(name).rpartition("FROM ")[2]
+    """The image's stage, and before it the stage that it starts from, if that is one of the same file."""
+    _, *stages = re.split(r"^FROM ", containerfile(name), flags=re.MULTILINE)
+    named = {words[2]: stage for stage in stages if len(words := stage.split("\n", 1)[0].split()) == 3}
+    return named.get(stages[-1].split()[0], "") + stages[-1]
+
+
+def test_the_native_detector_is_built_without_a_trace_of_alibi() -> None:
+    assert "alibi" in containerfile("drift-detector").partition("FROM ")[2]
+    assert "alibi" not in containerfile("drift-detector-native").partition("FROM ")[2]
 
 
 @pytest.fixture
