@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chart.rendering import ChartError, Manifest, Render, Rendered, model
+from chart.rendering import ROOT, ChartError, Manifest, Render, Rendered, model
 
 FEEDBACK: Manifest = {"driftDetector": {"feedback": {"route": {"enabled": True}}}}
 NAME = "leeway-drift-detector"
@@ -44,13 +44,8 @@ def test_its_configuration_is_a_file_that_it_is_told_to_read(render: Render) -> 
     assert volume(rendered, "/etc/leeway")["configMap"] == {"name": NAME}
 
 
-def test_what_is_set_reaches_the_file(render: Render) -> None:
-    values = {
-        "backend": "native",
-        "window": {"rows": 500, "seconds": 60},
-        "lateness": 30,
-        "store": {"enabled": False, "sample": 0.25, "retention": 60},
-    }
+def test_what_is_set_reaches_the_file_as_the_detector_reads_it(render: Render) -> None:
+    values = json.loads((ROOT / "schemas/examples/detector-config.json").read_text())
     assert json.loads(render({"driftDetector": values}).one("ConfigMap", NAME)["data"]["config.json"]) == values
 
 
