@@ -22,7 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from leeway_serving.app import Application
+from leeway_serving.app import Application, Capture
 from leeway_serving.http import Admission, Limits
 from leeway_serving.loading import Served, Told, load
 from leeway_serving.metrics import Metrics
@@ -154,13 +154,20 @@ def served(sealed: Path) -> Served:
 class Server:
     """The application as a client sees it, with its registry at hand."""
 
-    def __init__(self, limits: Limits = Limits(), version: str | None = None) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        version: str | None = None,
+        capture: Capture | None = None,
+    ) -> None:
         self.registry = CollectorRegistry()
         self.admission = Admission(limits)
         self.metrics = Metrics(
             self.registry, model=MODEL, version=version or "unknown", in_flight=lambda: self.admission.in_flight
         )
-        self.app = Application(model=MODEL, version=version, admission=self.admission, metrics=self.metrics)
+        self.app = Application(
+            model=MODEL, version=version, admission=self.admission, metrics=self.metrics, capture=capture
+        )
 
     def serve(self, served: Served) -> "Server":
         self.metrics.loaded(version=served.version, digest=served.digest, seconds=0.5)

@@ -120,6 +120,10 @@ def test_the_openapi_document_has_the_features(server: Server) -> None:
     assert row["properties"]["wind"] == {"type": ["number", "null"], "format": "float"}
     assert row["properties"]["carrier"] == {"type": "string", "examples": ["AA", "B6", "UA"]}
     assert {V1, V2, "/v2/models/flights", "/v2/health/ready"} <= document["paths"].keys()
+    infer = document["paths"][V2]["post"]
+    for carries in (infer["requestBody"]["content"], infer["responses"]["200"]["content"]):
+        assert carries.keys() == {"application/json", "application/octet-stream"}
+    assert document["paths"][V1]["post"]["requestBody"]["content"].keys() == {"application/json"}
 
 
 def test_the_bundles_files_are_those_that_were_verified(server: Server, sealed: Path) -> None:

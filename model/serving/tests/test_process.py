@@ -46,6 +46,9 @@ class Process:
     def get(self, path: str) -> httpx.Response:
         return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE)
 
+    def post(self, path: str, content: bytes) -> httpx.Response:
+        return httpx.post(f"http://127.0.0.1:{self.port}{path}", content=content, timeout=PATIENCE)
+
     def stop(self) -> int:
         self.popen.send_signal(signal.SIGTERM)
         return self.popen.wait(PATIENCE)
@@ -86,6 +89,28 @@ def test_a_model_that_appears_late_is_served_and_a_request_in_flight_survives_th
         answer = b"".join(iter(lambda: client.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 200 OK")
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["predictions"][0]["label"] == 1
+    assert process.popen.wait(PATIENCE) == 0
+
+
+def test_what_was_answered_before_the_stop_reaches_the_sink(sealed: Path, processes: list[Process]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as sink:
+        url = f"http://127.0.0.1:{sink.getsockname()[1]}/"
+        of = {"LEEWAY_NAMESPACE": "models", "LEEWAY_INFERENCESERVICE": "flights-a"}
+        process = Process(sealed, LEEWAY_CAPTURE_URL=url, **of)
+        processes.append(process)
+        process.logged("ready")
+        answer = process.post("/api/v1/predict", BODY)
+        process.popen.send_signal(signal.SIGTERM)
+        connection, _ = sink.accept()
+        with connection, connection.makefile("rb") as sent:
+            headers = dict(
+                line.decode().strip().lower().split(": ", 1) for line in iter(sent.readline, b"\r\n") if b": " in line
+            )
+            events = json.loads(sent.read(int(headers["content-length"])))
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+    assert headers["content-type"] == "application/cloudevents-batch+json"
+    assert [event["data"] for event in events] == [json.loads(BODY), answer.json()]
+    assert json.loads(events[0]["metadata"])["X-Request-Id"] == [answer.headers["x-request-id"]]
     assert process.popen.wait(PATIENCE) == 0
 
 
@@ -138,6 +163,8 @@ def test_a_port_that_is_taken_ends_the_process(sealed: Path, processes: list[Pro
         (["--model-name=a", "--model-dir=d", "--max-rows=0"], {}, "--max-rows 0: at least 1 was expected"),
         (["--model-name=a", "--model-dir=d"], {"LEEWAY_BUNDLE_DIGEST": "sha256:1"}, "does not match sha256:"),
         (["--model-name=a", "--model-dir=d"], {"LEEWAY_MODEL_VERSION": "1\n"}, "LEEWAY_MODEL_VERSION"),
+        (["--model-name=a", "--model-dir=d"], {"LEEWAY_CAPTURE_URL": "drift"}, "LEEWAY_CAPTURE_URL 'drift': http://"),
+        (["--model-name=a", "--model-dir=d"], {"LEEWAY_CAPTURE_URL": "http://drift"}, "LEEWAY_NAMESPACE ''"),
     ],
 )
 def test_a_wrong_command_line_is_refused(

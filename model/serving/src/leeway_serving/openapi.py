@@ -6,6 +6,7 @@ import orjson
 
 from leeway_serving.signature import FLOATS, INTEGERS, Input, Signature
 
+_LENGTH_HEADER = "Inference-Header-Content-Length"
 _ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
 
 
@@ -34,8 +35,12 @@ def document(*, model: str, version: str, signature: Signature) -> bytes:
         f"/v1/models/{model}:predict": _post(
             "Predict (KServe V1)", _rows("instances", {"oneOf": [row, as_list]}), _predictions({})
         ),
-        f"/v2/models/{model}/infer": _post(
-            "Infer (Open Inference Protocol V2)", _v2_request(signature), {"$ref": "#/components/schemas/V2Response"}
+        f"/v2/models/{model}/infer": _with_binary(
+            _post(
+                "Infer (Open Inference Protocol V2)",
+                _v2_request(signature),
+                {"$ref": "#/components/schemas/V2Response"},
+            )
         ),
         f"/v2/models/{model}": _get("Metadata of the model"),
         f"/v2/models/{model}/ready": _get("Whether the model is ready"),
@@ -113,6 +118,22 @@ def _v2_response() -> dict[str, Any]:
 def _post(summary: str, request: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
     body = {"required": True, "content": {"application/json": {"schema": request}}}
     return {"post": {"summary": summary, "requestBody": body, "responses": _responses({"schema": response})}}
+
+
+def _with_binary(path: dict[str, Any]) -> dict[str, Any]:
+    """The same with binary tensors behind the JSON, whose length a header tells, in both directions."""
+    length = {"schema": {"type": "integer"}, "description": "Bytes of JSON in front of binary tensors."}
+    post = path["post"]
+    post["parameters"] = [{"name": _LENGTH_HEADER, "in": "header", **length}]
+    binary = {
+        "application/octet-stream": {
+            "schema": {"description": "JSON with binary_data_size in place of data, and the tensors behind it."}
+        }
+    }
+    post["requestBody"]["content"] |= binary
+    post["responses"]["200"]["content"] |= binary
+    post["responses"]["200"]["headers"] = {_LENGTH_HEADER: length}
+    return path
 
 
 def _get(summary: str) -> dict[str, Any]:

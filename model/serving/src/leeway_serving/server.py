@@ -26,7 +26,9 @@ _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.05
 _DRAIN_SECONDS = 30
 _SINK_SECONDS = 5
+"""Of connecting to the sink, and of each wait for it."""
 _CAPTURE_DRAIN_SECONDS = 5
+"""For the events that are still to be sent when the last request has been answered."""
 _KEEP_ALIVE_SECONDS = 3900
 """Longer than Envoy's hour: the side that reuses idle connections has to be the one that closes them."""
 
@@ -55,7 +57,7 @@ class _Server(uvicorn.Server):
 
 
 async def serve(settings: Settings, *, started: float) -> None:
-    """Serves until SIGTERM or SIGINT, then answers what is in flight and returns.
+    """Serves until SIGTERM or SIGINT, then answers what is in flight, sends the events that are left, and returns.
 
     Args:
         settings: where and what.
@@ -73,6 +75,7 @@ async def serve(settings: Settings, *, started: float) -> None:
         version=told.version or UNKNOWN_VERSION,
         in_flight=lambda: admission.in_flight,
     )
+    exporter, exporter_thread = start_http_server(settings.metrics_port, addr=settings.host, registry=registry)
     capture = None
     if settings.capture is not None:
         sink = HttpSink(settings.capture.url, timeout=_SINK_SECONDS)
@@ -80,7 +83,6 @@ async def serve(settings: Settings, *, started: float) -> None:
     app = Application(
         model=settings.model_name, version=told.version, admission=admission, metrics=metrics, capture=capture
     )
-    exporter, exporter_thread = start_http_server(settings.metrics_port, addr=settings.host, registry=registry)
     server = _Server(
         uvicorn.Config(
             app,
