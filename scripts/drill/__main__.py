@@ -1,0 +1,84 @@
+"""`python -m drill FAULT`: replays flights with a fault through the endpoint and tells who saw it."""
+
+import argparse
+import os
+import sys
+
+from cluster import demo, paths, up
+from cluster.addons.kube import Kube
+from cluster.shell import CommandFailedError
+from drill import detector, flights, naive
+from drill.faults import FAULTS, Fault
+from drill.findings import Findings
+from drill.replay import ReplayFailedError
+from drill.run import WINDOW_ROWS, Plan, run
+
+_WARM_UP, _FAULTY = 10, 5  # windows: 7 for the trailing reference and some to be judged; an alarm takes 2 of 3
+_SPEED = 14_400.0  # a day in six seconds
+_FROM = 1_380_585_600  # 1 October 2013
+
+
+def main() -> int:
+    """Run one drill; 0 if a detector that is to see the fault saw it."""
+    parser = argparse.ArgumentParser(prog="make demo-drift", description=__doc__)
+    parser.add_argument("fault", choices=sorted(FAULTS), help="what goes wrong")
+    fault = FAULTS[parser.parse_args().fault]
+    cluster = paths.ClusterPaths(os.environ["CLUSTER"])
+    kube = Kube(cluster.kubeconfig)
+    try:
+        test, training = flights.load()
+        version = detector.stable_version(kube)
+        plan = Plan(test.since(_FROM), _WARM_UP * WINDOW_ROWS, fault, _FAULTY * WINDOW_ROWS, _SPEED)
+        print(
+            f"{demo.MODEL} {version}, flights from 1 October 2013: {_WARM_UP} windows as they were, then {_FAULTY} with"
+        )
+        print(
+            f"{fault.what}. A day takes {86400 / _SPEED:.0f} s, all of it {plan.requests()[-1].due / _SPEED:.0f} s.\n"
+        )
+        findings = run(plan, kube, up.endpoint(cluster), version, watch=_Screen().show)
+    except (CommandFailedError, ReplayFailedError) as error:
+        sys.stderr.write(f"demo-drift: {error}\n")
+        return 1
+    seen = _tell(findings, fault)
+    _tell_naive(plan, fault, training)
+    return 0 if seen & set(fault.seen_by) else 1
+
+
+class _Screen:
+    """Prints each window once."""
+
+    def __init__(self) -> None:
+        self._printed = 0
+
+    def show(self, findings: Findings) -> None:
+        marked = [*((window, "") for window in findings.healthy), *((window, "fault") for window in findings.faulty)]
+        for window, mark in marked[self._printed :]:
+            ratios = "  ".join(f"{name} {ratio:.2f}" for name, ratio in window["ratios"].items() if ratio is not None)
+            alarm = f"  ALARM {', '.join(window['detected'])}" if window["detected"] else ""
+            print(f"{window['end'][:16]}  {window['rows']:5d} rows  {mark:<5}  {ratios}{alarm}", flush=True)
+        self._printed = len(marked)
+
+
+def _tell(findings: Findings, fault: Fault) -> set[str]:
+    seen = findings.seen()
+    print(f"\n{fault.what}:")
+    for alarm in seen:
+        where = f" in {', '.join(alarm.columns[:3])}" if alarm.columns else ""
+        ratio = "" if alarm.ratio is None else f", {alarm.ratio:.2f} times its threshold"
+        print(f"  {alarm.detector} saw it{where} in window {alarm.windows} of the fault{ratio}")
+    if not seen:
+        print("  no detector raised an alarm for it")
+    return {alarm.detector for alarm in seen}
+
+
+def _tell_naive(plan: Plan, fault: Fault, training: flights.Flights) -> None:
+    healthy = plan.flights.part(0, plan.healthy)
+    faulty = plan.flights.since(plan.begin + fault.later).part(0, plan.faulty)
+    for name, part, change in (("healthy", healthy, dict), ("faulty", faulty, fault.apply)):
+        windows = list(part.batches(WINDOW_ROWS))
+        alarmed = sum(bool(naive.alarms(change(window.columns), training.columns)) for window in windows)
+        print(f"  a Kolmogorov-Smirnov test at p < 0.05 / columns alarms in {alarmed} of {len(windows)} {name} windows")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

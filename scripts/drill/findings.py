@@ -1,0 +1,82 @@
+"""What a drill's status documents say of its fault; pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A detector that raised an alarm after the fault began.
+
+    Attributes:
+        detector: as `detector/reference`.
+        windows: that ended after the fault began, until and with the one that raised the alarm.
+        ratio: of score to threshold in that window; None if the document does not say.
+        columns: with the largest score first.
+    """
+
+    detector: str
+    windows: int
+    ratio: float | None
+    columns: tuple[str, ...]
+
+
+@dataclass
+class Findings:
+    """Collects status documents while a drill goes on: columns are told of the last window only."""
+
+    begin: float
+    _history: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    _columns: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+
+    def take(self, status: Mapping[str, Any]) -> None:
+        """Take a document."""
+        for window in status["history"]:
+            self._history[window["end"]] = window
+        for detector in status["detectors"]:
+            if detector["window"] is None:
+                continue
+            over = [column for column in detector["columns"] if (column["score_ratio"] or 0) >= 1]
+            key = (f"{detector['detector']}/{detector['reference']}", detector["window"]["end"])
+            self._columns[key] = tuple(column["name"] for column in over)
+
+    @property
+    def healthy(self) -> list[Mapping[str, Any]]:
+        """Windows that ended before the fault began, in order of time."""
+        return [window for window in self._ordered() if _seconds(window["end"]) <= self.begin]
+
+    @property
+    def faulty(self) -> list[Mapping[str, Any]]:
+        """Windows with the fault in them; the first perhaps in a part of it only."""
+        return [window for window in self._ordered() if _seconds(window["end"]) > self.begin]
+
+    def seen(self) -> list[Seen]:
+        """Detectors that had no alarm when the fault began and raised one since, the first of them first."""
+        already = set(self.healthy[-1]["detected"]) if self.healthy else set()
+        found: dict[str, Seen] = {}
+        for number, window in enumerate(self.faulty, start=1):
+            for detector in window["detected"]:
+                if detector not in already and detector not in found:
+                    columns = self._columns.get((detector, window["end"]), ())
+                    found[detector] = Seen(detector, number, window["ratios"].get(detector), columns)
+        return list(found.values())
+
+    def _ordered(self) -> list[Mapping[str, Any]]:
+        return sorted(self._history.values(), key=lambda window: _seconds(window["end"]))
+
+
+def episodes(windows: Sequence[Mapping[str, Any]], *, without: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """Alarms that began in these windows: each as the window's end and the `detector/reference` that raised it."""
+    left_out = set(without)
+    began, before = [], set[str]()
+    for window in windows:
+        now = {name for name in window["detected"] if name not in left_out}
+        began += [(window["end"], name) for name in sorted(now - before)]
+        before = now
+    return began
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

@@ -1,0 +1,23 @@
+"""What most people would have done: a Kolmogorov-Smirnov test of each window against the training data."""
+
+from typing import Any
+
+from scipy.stats import ks_2samp
+
+from drill.flights import Columns
+
+_ALPHA = 0.05
+
+
+def alarms(window: Columns, training: Columns) -> list[str]:
+    """Numeric columns with p < 0.05 / columns, as a Bonferroni correction has it; missing values are left out."""
+    columns = [name for name, values in training.items() if not isinstance(values[0], str)]
+    return [
+        name
+        for name in columns
+        if ks_2samp(_present(window[name]), _present(training[name])).pvalue < _ALPHA / len(columns)
+    ]
+
+
+def _present(values: list[Any]) -> list[float]:
+    return [value for value in values if value is not None]

@@ -1,0 +1,94 @@
+"""One drill from its registration to its last window."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cluster.addons.kube import Kube
+from cluster.https import Endpoint
+from cluster.progress import wait_until
+from drill import detector
+from drill.faults import Fault
+from drill.findings import Findings
+from drill.flights import Flights
+from drill.replay import Client, ReplayFailedError, Request, pace, requests
+
+WINDOW_ROWS = 1000
+_POLL_SECONDS = 0.5
+_CLOSING_SECONDS = 8.0  # the detector waits 5 s for what comes late, then judges
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is replayed.
+
+    Attributes:
+        flights: from the beginning on.
+        healthy: rows as they were.
+        fault: None for none.
+        faulty: rows with the fault.
+        speed: seconds of event time per second.
+    """
+
+    flights: Flights
+    healthy: int
+    fault: Fault | None
+    faulty: int
+    speed: float
+
+    def requests(self) -> list[Request]:
+        """All of it, each with the time it is due."""
+        return requests(self.flights, healthy=self.healthy, fault=self.fault, faulty=self.faulty)
+
+    @property
+    def begin(self) -> int:
+        """Event time at which the fault begins; of a replay without one, the end."""
+        return self.flights.times[min(self.healthy, len(self.flights) - 1)]
+
+
+def run(
+    plan: Plan, kube: Kube, endpoint: Endpoint, version: str, *, watch: Callable[[Findings], None] = lambda _: None
+) -> Findings:
+    """Replay the plan and collect what the detectors say.
+
+    Args:
+        plan: what to replay.
+        kube: the cluster, for the detector's API.
+        endpoint: the model's.
+        version: that the profile is of; it has to be the one that serves.
+        watch: called after every look at the status.
+
+    Raises:
+        ReplayFailedError: the model failed to answer.
+        CommandFailedError: the detector did.
+    """
+    due = plan.requests()
+    name, prefix = detector.begin(kube, version=version, start=plan.flights.times[0], speed=plan.speed)
+    findings = Findings(plan.begin)
+    failures: list[Exception] = []
+
+    def send() -> None:
+        try:
+            with Client(endpoint, prefix) as client:
+                pace(due, client.send, speed=plan.speed)
+        except (ReplayFailedError, OSError) as error:
+            failures.append(error)
+
+    def look() -> None:
+        findings.take(detector.status(kube, version, name))
+        watch(findings)
+
+    sender = threading.Thread(target=send, daemon=True)
+    sender.start()
+    try:
+        while sender.is_alive():
+            look()
+            sender.join(_POLL_SECONDS)
+        if failures:
+            raise ReplayFailedError(f"replay stopped: {failures[0]}") from failures[0]
+        until = time.monotonic() + _CLOSING_SECONDS
+        wait_until(lambda: look() or time.monotonic() > until, seconds=2 * _CLOSING_SECONDS, what="the last window")
+    finally:
+        detector.end(kube, name)
+    return findings
