@@ -38,6 +38,9 @@ env: ## Shell lines for kubectl, helm and kubectl leeway: eval "$$(make -s env)"
 ARCHIVE ?=
 load: ## Give the node an image: make load ARCHIVE=FILE
 	@$(cluster) load "$(abspath $(ARCHIVE))"
+FAULT ?= celsius
+demo-drift: ## Replay real flights with a fault and see who notices: make demo-drift FAULT=swap
+	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen --group drill python -m drill "$(FAULT)"
 down: ## Stop the cluster and leave nothing of it
 	@$(cluster) down
 clean: ## Stop every cluster and remove all that is cached
@@ -67,6 +70,6 @@ e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 	@scripts/e2e.sh
 
 help: ## This
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up test status env load down clean serve images tools check lint types unit chart e2e help
+.PHONY: up test status env load demo-drift down clean serve images tools check lint types unit chart e2e help

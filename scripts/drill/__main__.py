@@ -29,12 +29,9 @@ def main() -> int:
         test, training = flights.load()
         version = detector.stable_version(kube)
         plan = Plan(test.since(_FROM), _WARM_UP * WINDOW_ROWS, fault, _FAULTY * WINDOW_ROWS, _SPEED)
-        print(
-            f"{demo.MODEL} {version}, flights from 1 October 2013: {_WARM_UP} windows as they were, then {_FAULTY} with"
-        )
-        print(
-            f"{fault.what}. A day takes {86400 / _SPEED:.0f} s, all of it {plan.requests()[-1].due / _SPEED:.0f} s.\n"
-        )
+        seconds = plan.requests()[-1].due / _SPEED
+        print(f"{demo.MODEL} {version}, flights from 1 October 2013: {_WARM_UP} windows as they were, {_FAULTY} with")
+        print(f"{fault.what}. A day takes {86400 / _SPEED:.0f} s, all of it {seconds:.0f} s.\n")
         findings = run(plan, kube, up.endpoint(cluster), version, watch=_Screen().show)
     except (CommandFailedError, ReplayFailedError) as error:
         sys.stderr.write(f"demo-drift: {error}\n")

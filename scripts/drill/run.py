@@ -1,5 +1,6 @@
 """One drill from its registration to its last window."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -67,6 +68,7 @@ def run(
     name, prefix = detector.begin(kube, version=version, start=plan.flights.times[0], speed=plan.speed)
     findings = Findings(plan.begin)
     failures: list[Exception] = []
+    until = math.inf
 
     def send() -> None:
         try:
@@ -75,9 +77,10 @@ def run(
         except (ReplayFailedError, OSError) as error:
             failures.append(error)
 
-    def look() -> None:
+    def look() -> bool:
         findings.take(detector.status(kube, version, name))
         watch(findings)
+        return time.monotonic() > until
 
     sender = threading.Thread(target=send, daemon=True)
     sender.start()
@@ -88,7 +91,7 @@ def run(
         if failures:
             raise ReplayFailedError(f"replay stopped: {failures[0]}") from failures[0]
         until = time.monotonic() + _CLOSING_SECONDS
-        wait_until(lambda: look() or time.monotonic() > until, seconds=2 * _CLOSING_SECONDS, what="the last window")
+        wait_until(look, seconds=3 * _CLOSING_SECONDS, what="the last window")
     finally:
         detector.end(kube, name)
     return findings
