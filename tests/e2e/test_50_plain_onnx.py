@@ -35,13 +35,15 @@ def plain(story: Story, bundle: Path, tmp_path: Path) -> Iterator[None]:
 def test_a_plain_onnx_file_serves_and_its_drift_is_insufficient_with_the_reason(
     story: Story, samples: list[dict[str, Any]]
 ) -> None:
+    # A plain file does not say which of its numbers may be missing: the server then takes none that is.
+    bodies = [sample["v2"] for sample in samples if None not in sample["instance"].values()]
     caller = story.caller(_HOSTNAME)
 
     def answers() -> bool:
-        return caller.call(f"/v2/models/{_MODEL}/infer", samples[0]["v2"]).status == 200
+        return caller.call(f"/v2/models/{_MODEL}/infer", bodies[0]).status == 200
 
     eventually(answers, seconds=30, what="an answer of the plain model")
-    sent = [caller.call(f"/v2/models/{_MODEL}/infer", sample["v2"]) for sample in samples[:100]]
+    sent = [caller.call(f"/v2/models/{_MODEL}/infer", body) for body in bodies[:100]]
     caller.close()
     assert [answer.error for answer in sent if answer.status != 200] == []
     assert {answer.version for answer in sent} == {_VERSION}
