@@ -3,10 +3,11 @@ from io import StringIO
 import pandas as pd
 import pytest
 
+from leeway_training.bundle import Bundle
 from leeway_training.config import Config
 from leeway_training.configfile import parse_config
 from leeway_training.progress import Progress
-from leeway_training.train import Trained, train
+from leeway_training.train import train
 
 from .world import CONFIG, MULTICLASS, REGRESSION, Configure, Run, deliveries
 
@@ -26,18 +27,18 @@ def configure() -> Configure:
 def run() -> Run:
     """Train in memory, silently."""
 
-    def run(config: Config, frame: pd.DataFrame) -> Trained:
+    def run(config: Config, frame: pd.DataFrame) -> Bundle:
         return train(config, frame, data_sha256="0" * 64, progress=Progress(9, stream=StringIO(), clock=lambda: 0.0))
 
     return run
 
 
 @pytest.fixture(scope="session")
-def trained(configure: Configure, run: Run) -> Trained:
+def trained(configure: Configure, run: Run) -> Bundle:
     return run(configure(), deliveries())
 
 
 @pytest.fixture(scope="session", params=[(), REGRESSION, MULTICLASS], ids=["binary", "regression", "multiclass"])
-def every_task(request: pytest.FixtureRequest, configure: Configure, run: Run) -> tuple[Config, Trained]:
+def every_task(request: pytest.FixtureRequest, configure: Configure, run: Run) -> tuple[Config, Bundle]:
     config = configure(*request.param)
     return config, run(config, deliveries())

@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from leeway_training.bundle import Bundle
 from leeway_training.cli import samples, train
 from leeway_training.export import Graph
-from leeway_training.train import Trained
 from leeway_training.v2 import features_of
 
 from .world import CONFIG
@@ -79,7 +79,7 @@ def test_a_bundle_is_never_written_over(config: Path, tmp_path: Path, capsys: py
     assert not any((tmp_path / "bundle").iterdir())
 
 
-def test_samples_are_requests_the_model_answers(config: Path, tmp_path: Path, trained: Trained):
+def test_samples_are_requests_the_model_answers(config: Path, tmp_path: Path, trained: Bundle):
     output = tmp_path / "samples.ndjson"
     assert samples(["--config", str(config), "--rows", "40", "--output", str(output)]) == 0
     lines = [json.loads(line) for line in output.read_text().splitlines()]

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 from jsonschema import Draft202012Validator
 
+from leeway_training.bundle import Bundle
 from leeway_training.config import Config
 from leeway_training.dataset import build_dataset
 from leeway_training.errors import Refused
 from leeway_training.export import Graph, prove_parity, to_onnx
 from leeway_training.pipeline import answers_of, fit
-from leeway_training.train import Trained
 from leeway_training.v2 import features_of
 
 from .world import Configure, Run
@@ -34,13 +34,13 @@ def test_the_examples_fit_their_schemas(name: str):
     _check(name, json.loads((SCHEMAS / "examples" / f"{name}.json").read_text()))
 
 
-def test_every_document_fits_its_schema(every_task: tuple[Config, Trained]):
+def test_every_document_fits_its_schema(every_task: tuple[Config, Bundle]):
     _, trained = every_task
     for name in ("manifest", "golden", "drift-profile"):
         _check(name, json.loads(trained.files[f"{name}.json"]))
 
 
-def test_the_manifest_lists_every_other_file_and_names_the_bundle(every_task: tuple[Config, Trained]):
+def test_the_manifest_lists_every_other_file_and_names_the_bundle(every_task: tuple[Config, Bundle]):
     _, trained = every_task
     manifest = json.loads(trained.files["manifest.json"])
     others = {path: content for path, content in trained.files.items() if path != "manifest.json"}
@@ -51,7 +51,7 @@ def test_the_manifest_lists_every_other_file_and_names_the_bundle(every_task: tu
     assert trained.digest == "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def test_the_graph_has_the_inputs_and_outputs_of_the_manifest(every_task: tuple[Config, Trained]):
+def test_the_graph_has_the_inputs_and_outputs_of_the_manifest(every_task: tuple[Config, Bundle]):
     _, trained = every_task
     manifest = json.loads(trained.files["manifest.json"])
     graph = onnx.load_from_string(trained.files["model.onnx"]).graph
@@ -67,14 +67,14 @@ def test_the_graph_has_the_inputs_and_outputs_of_the_manifest(every_task: tuple[
     ]
 
 
-def test_the_graph_lists_its_operator_sets_once_and_in_order(every_task: tuple[Config, Trained]):
+def test_the_graph_lists_its_operator_sets_once_and_in_order(every_task: tuple[Config, Bundle]):
     # Their order is a set's in the converter: two runs that differ in nothing else would differ in their digest.
     _, trained = every_task
     domains = [opset.domain for opset in onnx.load_from_string(trained.files["model.onnx"]).opset_import]
     assert domains == sorted(set(domains))
 
 
-def test_golden_requests_get_their_answers(every_task: tuple[Config, Trained]):
+def test_golden_requests_get_their_answers(every_task: tuple[Config, Bundle]):
     _, trained = every_task
     golden = json.loads(trained.files["golden.json"])
     graph = Graph(trained.files["model.onnx"])
@@ -88,7 +88,7 @@ def test_golden_requests_get_their_answers(every_task: tuple[Config, Trained]):
     assert any(None in part["data"] for case in golden["cases"] for part in case["request"]["inputs"])
 
 
-def test_a_missing_number_and_an_unseen_category_are_answered(trained: Trained):
+def test_a_missing_number_and_an_unseen_category_are_answered(trained: Bundle):
     graph = Graph(trained.files["model.onnx"])
     rows = pd.DataFrame(
         {
@@ -103,7 +103,7 @@ def test_a_missing_number_and_an_unseen_category_are_answered(trained: Trained):
     assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-6)
 
 
-def test_the_profile_counts_the_training_period(configure: Configure, frame: pd.DataFrame, trained: Trained):
+def test_the_profile_counts_the_training_period(configure: Configure, frame: pd.DataFrame, trained: Bundle):
     train = build_dataset(frame, configure()).train
     profile = json.loads(trained.files["drift-profile.json"])
     assert profile["rows"] == len(train)
@@ -111,7 +111,7 @@ def test_the_profile_counts_the_training_period(configure: Configure, frame: pd.
     assert list(profile["outputs"]) == ["label", "probabilities.0", "probabilities.1"]
 
 
-def test_the_card_says_what_was_measured(trained: Trained):
+def test_the_card_says_what_was_measured(trained: Bundle):
     card = trained.files["MODEL_CARD.md"].decode()
     assert "| auc | " in card
     assert f"{trained.metrics['auc']:.4f}" in card
@@ -119,7 +119,7 @@ def test_the_card_says_what_was_measured(trained: Trained):
 
 
 def test_another_version_or_parameter_is_another_bundle(
-    configure: Configure, run: Run, frame: pd.DataFrame, trained: Trained
+    configure: Configure, run: Run, frame: pd.DataFrame, trained: Bundle
 ):
     renamed = run(configure('model.version="1.1.0"'), frame)
     weaker = run(configure("model.params.C=0.001"), frame)

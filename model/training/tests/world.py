@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from leeway_training.bundle import Bundle
 from leeway_training.config import Config
-from leeway_training.train import Trained
 
 Configure = Callable[..., Config]
-Run = Callable[[Config, pd.DataFrame], Trained]
+Run = Callable[[Config, pd.DataFrame], Bundle]
 
 CONFIG = """
 model:

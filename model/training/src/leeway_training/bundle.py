@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version as distribution_version
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,21 @@ STEP = "write the bundle"
 _FRAMEWORKS = ("numpy", "onnx", "onnxruntime", "scikit-learn", "skl2onnx", "leeway-training")
 
 
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle in memory.
+
+    Attributes:
+        files: every file but ``provenance.json``, by relative path.
+        digest: the name of the bundle.
+        metrics: of the served graph.
+    """
+
+    files: Mapping[str, bytes]
+    digest: str
+    metrics: Mapping[str, float]
+
+
 def canonical(document: Any) -> bytes:
     """Serialise JSON so that equal documents give equal bytes."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -25,6 +41,11 @@ def canonical(document: Any) -> bytes:
 def digest(manifest: Mapping[str, Any]) -> str:
     """Name a bundle: ``sha256:`` and the SHA-256 of the canonical JSON of its manifest."""
     return "sha256:" + hashlib.sha256(canonical(manifest)).hexdigest()
+
+
+def seal(files: Mapping[str, bytes], manifest: Mapping[str, Any]) -> Bundle:
+    """Put the manifest beside the files it lists."""
+    return Bundle({**files, "manifest.json": readable(manifest)}, digest(manifest), manifest["metrics"])
 
 
 def readable(document: Any) -> bytes:

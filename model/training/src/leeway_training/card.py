@@ -40,6 +40,7 @@ def model_card(
     dataset: Dataset,
     rows: int,
     quality: Quality,
+    drift: str,
 ) -> str:
     """Write the card as Markdown; it holds nothing that differs between two equal runs."""
     model = config.model
@@ -53,6 +54,7 @@ def model_card(
         *(["## Candidates\n\n" + _candidates(config, compared)] if compared else []),
         "## Quality\n\n" + _quality(config, quality),
         "## Parity\n\n" + _parity(quality.parity),
+        "## Drift\n\n" + drift,
     ]
     return "\n\n".join(sections) + "\n"
 

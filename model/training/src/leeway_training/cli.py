@@ -1,24 +1,20 @@
 """The commands ``leeway-train`` and ``leeway-samples``."""
 
 import argparse
-import getpass
 import json
-import platform
 import resource
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
 
 from leeway_training.bundle import check_output, readable, write_bundle
 from leeway_training.config import Config
 from leeway_training.configfile import read_config
 from leeway_training.errors import Problem, Refused
 from leeway_training.progress import Progress
+from leeway_training.provenance import provenance
 from leeway_training.samples import samples as choose_samples
 from leeway_training.source import read_source
 from leeway_training.train import steps
@@ -45,8 +41,10 @@ def train(arguments: Sequence[str] | None = None) -> int:
             notes.append(f"{len(source.frame):,} rows")
         trained = build(config, source.frame, data_sha256=source.sha256, progress=progress)
         with progress.step(f"write {options.output}") as notes:
-            provenance = readable(_provenance(config, arguments))
-            write_bundle(options.output, {**trained.files, "provenance.json": provenance})
+            origin = readable(
+                provenance("leeway-train", arguments, config=config.model_dump(mode="json", by_alias=True))
+            )
+            write_bundle(options.output, {**trained.files, "provenance.json": origin})
             notes.append(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
     except Refused as refusal:
         sys.stderr.write(f"leeway-train: {refusal}\n")
@@ -106,30 +104,3 @@ def _config(options: argparse.Namespace) -> tuple[Config, Path]:
         return read_config(options.config, overrides=tuple(overrides)), options.config.parent
     with as_file(files("leeway_training") / "examples" / _EXAMPLE) as path:
         return read_config(path, overrides=tuple(overrides)), path.parent
-
-
-def _provenance(config: Config, arguments: Sequence[str] | None) -> dict[str, Any]:
-    return {
-        "schema_version": 1,
-        "who": _user(),
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "git_commit": _git_commit(),
-        "command": ["leeway-train", *(sys.argv[1:] if arguments is None else arguments)],
-        "host": {"name": platform.node(), "machine": platform.machine(), "python": platform.python_version()},
-        "config": config.model_dump(mode="json", by_alias=True),
-    }
-
-
-def _user() -> str | None:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a uid without an account, as containers have
-        return None
-
-
-def _git_commit() -> str | None:
-    try:
-        found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    except FileNotFoundError:  # images carry no git
-        return None
-    return found.stdout.strip() if found.returncode == 0 else None

@@ -89,16 +89,30 @@ class RegressionTarget(Strict):
 Target = Annotated[BinaryTarget | MulticlassTarget | RegressionTarget, Field(discriminator="task")]
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Limits(Strict):
+    """Shares of rows above which a feature's data counts as broken, whatever the training period says."""
+
+    missing_ratio: Share | None = None
+    unseen_ratio: Share | None = None
+    out_of_range_ratio: Share | None = None
+    top_value_ratio: Share | None = None
+
+
 class Profile(Strict):
     """What the drift detector is given to compare with.
 
     Attributes:
         keep_rows: raw rows of the training period in ``drift-reference.npz``, for detectors that need them; 0 for none.
         context: features that are calendar or ids: the model sees them, nobody is alarmed by them.
+        limits: by feature; a period of training that was itself broken must not teach that this is normal.
     """
 
     keep_rows: Annotated[int, Field(ge=0, le=100_000)] = 10_000
     context: tuple[Column, ...] = ()
+    limits: dict[Column, Limits] = Field(default_factory=dict)
 
 
 class NumericFeature(Strict):
@@ -205,10 +219,14 @@ class Config(Strict):
             raise ValueError("split: periods need time.column; rows without a time need split.random, said on purpose")
         if self.time is not None and isinstance(self.split, RandomSplit):
             raise ValueError("split: random with time.column would let the future leak into the past; name periods")
-        if unknown := sorted(set(self.profile.context) - set(names)):
-            raise ValueError(f"profile.context: {', '.join(unknown)} is no feature")
-        if self.baseline is not None and task != "binary_classification":
-            raise ValueError(f"baseline: a rule is compared in binary_classification only, not in {task}")
+        return self
+
+    @model_validator(mode="after")
+    def _profile_names_features(self) -> Self:
+        names = {feature.name for feature in self.features}
+        for key, named in (("context", self.profile.context), ("limits", self.profile.limits)):
+            if unknown := sorted(set(named) - names):
+                raise ValueError(f"profile.{key}: {', '.join(unknown)} is no feature")
         return self
 
     @property

@@ -33,21 +33,36 @@ def read_source(data: Data, *, base: Path) -> Source:
         Refused: a file is missing or unreadable, a column of a join is missing, or the key of a join is not unique.
     """
     digest = hashlib.sha256()
-    frame = _read_table(data.table, base=base, where="data.table", digest=digest)
+    table = _locate(data.table, base=base, where="data.table")
+    frame = _read_table(table, where="data.table", digest=digest)
     for index, join in enumerate(data.joins):
         where = f"data.joins.{index}"
-        frame = _look_up(frame, _read_table(join.table, base=base, where=where, digest=digest), join, where=where)
+        other = _read_table(_locate(join.table, base=base, where=where), where=where, digest=digest)
+        frame = _look_up(frame, other, join, where=where)
     return Source(frame, digest.hexdigest())
 
 
-def _read_table(table: Table, *, base: Path, where: str, digest: "hashlib._Hash") -> pd.DataFrame:
-    path = _locate(table, base=base, where=where)
+def read_file(path: Path, *, where: str) -> Source:
+    """Read one CSV or Parquet file.
+
+    Args:
+        path: of the file.
+        where: what to call it in errors.
+
+    Raises:
+        Refused: it is not there, or cannot be read.
+    """
+    digest = hashlib.sha256()
+    return Source(_read_table(path, where=where, digest=digest), digest.hexdigest())
+
+
+def _read_table(path: Path, *, where: str, digest: "hashlib._Hash") -> pd.DataFrame:
     try:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
         # One pass over whole columns: guessing types per chunk would make a column's type depend on its length.
         return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, low_memory=False)
     except (OSError, ValueError) as error:  # pandas' and pyarrow's parse errors are ValueErrors
-        raise Refused(STEP, [Problem(where, f"{table.path}: {error}", "a readable CSV or Parquet file")]) from error
+        raise Refused(STEP, [Problem(where, f"{path}: {error}", "a readable CSV or Parquet file")]) from error
 
 
 def _locate(table: Table, *, base: Path, where: str) -> Path:

@@ -1,19 +1,18 @@
 """The way from rows to the files of a bundle. No I/O: rows come in, bytes go out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from leeway_training.bundle import build_manifest, digest, inputs_of, readable
+from leeway_training.bundle import Bundle, build_manifest, inputs_of, seal
 from leeway_training.card import Quality, model_card
 from leeway_training.compare import Comparison, compare
 from leeway_training.config import Candidate, Config
 from leeway_training.dataset import Dataset, build_dataset
-from leeway_training.drift import describe_reference
+from leeway_training.drift import describe_reference, drift_section
 from leeway_training.evaluate import Baseline, check_gate, evaluate, intervals, rule_of_thumb
 from leeway_training.export import Graph, prove_parity, to_onnx
 from leeway_training.folds import honest_answers
@@ -22,27 +21,12 @@ from leeway_training.pipeline import answers_of, categories, fit
 from leeway_training.progress import Progress
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A bundle in memory.
-
-    Attributes:
-        files: every file but ``provenance.json``, by relative path.
-        digest: the name of the bundle.
-        metrics: on the test period.
-    """
-
-    files: Mapping[str, bytes]
-    digest: str
-    metrics: Mapping[str, float]
-
-
 def steps(config: Config) -> int:
     """Count the steps that `train` will report."""
     return 7 + (config.model.candidates is not None)
 
 
-def train(config: Config, frame: pd.DataFrame, *, data_sha256: str, progress: Progress) -> Trained:
+def train(config: Config, frame: pd.DataFrame, *, data_sha256: str, progress: Progress) -> Bundle:
     """Check, split, choose, fit, evaluate, export, prove and describe.
 
     Args:
@@ -86,10 +70,25 @@ def train(config: Config, frame: pd.DataFrame, *, data_sha256: str, progress: Pr
         )
     with progress.step("profile the training period by models that have not seen it") as notes:
         outputs = _outputs(config, honest_answers(config, candidate, data.train))
-        drift = describe_reference(data.train.features, outputs=outputs)
+        drift = describe_reference(
+            data.train.features,
+            outputs=outputs,
+            times=data.train.times,
+            labels=data.train.labels.astype(np.float64),
+            task=config.target.task,
+            context=config.profile.context,
+            limits=_limits(config),
+        )
+        notes.append("calibrated" if drift.profile["calibration"]["method"] != "none" else "not calibrated")
     with progress.step("record golden requests and describe") as notes:
         card = model_card(
-            config, candidate=candidate, compared=compared, dataset=data, rows=len(frame), quality=quality
+            config,
+            candidate=candidate,
+            compared=compared,
+            dataset=data,
+            rows=len(frame),
+            quality=quality,
+            drift=drift_section(drift),
         )
         files: dict[str, bytes] = {
             "model.onnx": model,
@@ -99,7 +98,7 @@ def train(config: Config, frame: pd.DataFrame, *, data_sha256: str, progress: Pr
         }
         manifest = _manifest(config, data, files=files, metrics=test, data_sha256=data_sha256, rows=len(frame))
         notes.append(f"{sum(map(len, files.values())) / 1024:.0f} KiB")
-    return Trained(files | {"manifest.json": readable(manifest)}, digest(manifest), test)
+    return seal(files, manifest)
 
 
 def _choose(config: Config, data: Dataset, progress: Progress) -> tuple[Candidate, tuple[Comparison, ...]]:
@@ -130,6 +129,15 @@ def _outputs(config: Config, answers: npt.NDArray[np.float64]) -> dict[str, npt.
     if config.classes is None:
         return {"prediction": answers.astype(np.float32)}
     return {"label": answers.argmax(axis=1), "probabilities": answers.astype(np.float32)}
+
+
+def _limits(config: Config) -> dict[str, dict[str, float]]:
+    """Gather what is not tolerated: the declared range of each number, and the caps."""
+    limits = {name: caps.model_dump(exclude_none=True) for name, caps in config.profile.limits.items()}
+    for feature in config.numeric:
+        bounds = {"minimum": feature.minimum, "maximum": feature.maximum}
+        limits[feature.name] = limits.get(feature.name, {}) | {k: v for k, v in bounds.items() if v is not None}
+    return limits
 
 
 def _without_private(config: Config, features: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,1 @@
+"""Bundles of models that somebody else trained."""
