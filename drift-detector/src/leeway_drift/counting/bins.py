@@ -1,13 +1,14 @@
-"""Counting a column into the bins of a profile: the reference and every window are counted by this code.
+"""Which bin of a profile a value is in: the reference and every window are counted by this code.
 
-Everything is integer or float32 arithmetic on sorted values, so that numpy 1.24 and 2.x give equal bits and the
-counts of two windows add up to the counts of their union.
+Everything is integer or float32 comparison, so that numpy 1.24 and 2.x give equal bits and the counts of two windows
+add up to the counts of their union.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from leeway_drift.columns import Float32Array
 
@@ -16,6 +17,12 @@ QUANTILE_BINS = 32
 
 MAX_CATEGORIES = 64
 """Categories that are counted one by one; the rarer rest is counted together."""
+
+NULL = -1
+"""Code of a missing value."""
+
+Codes = npt.NDArray[np.int16]
+"""Bin of each value of a column, ``NULL`` where it is missing."""
 
 
 def numeric_edges(values: Float32Array) -> Float32Array:
@@ -47,25 +54,32 @@ def numeric_edges(values: Float32Array) -> Float32Array:
     return edges
 
 
-def count_numeric(values: Float32Array, edges: Float32Array) -> list[int]:
-    """Count values into ``len(edges) + 1`` bins; value v is in bin i if ``edges[i-1] <= v < edges[i]``.
-
-    Args:
-        values: shape ``[n]``, without nulls; infinities fall into the end bins.
-        edges: strictly increasing.
-    """
-    bins = np.searchsorted(edges, values, side="right")
-    return [int(count) for count in np.bincount(bins, minlength=edges.size + 1)]
-
-
 def frequent_categories(values: Iterable[str]) -> list[str]:
     """The ``MAX_CATEGORIES`` most frequent values, in alphabetical order; of equally frequent ones the first."""
     by_frequency = sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))
     return sorted(category for category, _ in by_frequency[:MAX_CATEGORIES])
 
 
-def count_categorical(values: Iterable[str], categories: Sequence[str]) -> list[int]:
-    """Count values into ``len(categories) + 1`` bins, the last of them for every value that is not listed."""
-    counted = Counter(values)
-    listed = [counted[category] for category in categories]
-    return [*listed, counted.total() - sum(listed)]
+def code_numeric(values: Float32Array, edges: Float32Array) -> Codes:
+    """Bin of each number among ``len(edges) + 1``; value v is in bin i if ``edges[i-1] <= v < edges[i]``.
+
+    Args:
+        values: shape ``[n]``; infinities fall into the end bins, NaN becomes ``NULL``.
+        edges: strictly increasing.
+    """
+    codes = np.searchsorted(edges, values, side="right").astype(np.int16)
+    codes[np.isnan(values)] = NULL
+    return codes
+
+
+def code_categorical(values: Iterable[str | None], categories: Sequence[str]) -> Codes:
+    """Bin of each string among ``len(categories) + 1``; the last is for every value that is not listed."""
+    codes: dict[str | None, int] = {category: index for index, category in enumerate(categories)}
+    codes[None] = NULL
+    unlisted = len(categories)
+    return np.array([codes.get(value, unlisted) for value in values], dtype=np.int16)
+
+
+def count_codes(codes: Codes, size: int) -> npt.NDArray[np.int64]:
+    """Values per bin, ``[size]``, without the missing ones."""
+    return np.bincount(codes[codes != NULL], minlength=size).astype(np.int64, copy=False)

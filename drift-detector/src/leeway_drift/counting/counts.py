@@ -2,50 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from leeway_drift.columns import Float32Array, Rows
-from leeway_drift.counting.bins import count_categorical, count_numeric
+from leeway_drift.columns import Rows
+from leeway_drift.counting.bins import NULL, Codes
+from leeway_drift.counting.columns import ColumnCounts, code_column, count_column, natural, naturals
+from leeway_drift.counting.errors import MalformedCounts
+from leeway_drift.counting.plan import ColumnPlan, Integers, Plan, RelationPlan
 
-Integers = npt.NDArray[np.int64]
+__all__ = ["ColumnCounts", "ColumnPlan", "Counts", "Integers", "MalformedCounts", "Plan", "RelationPlan"]
 
-
-@dataclass(frozen=True, slots=True)
-class ColumnPlan:
-    """How one column is counted: by ``edges`` if it is numeric, else by ``categories``."""
-
-    edges: Float32Array | None = None
-    categories: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How the rows of a version are counted; a profile makes it."""
-
-    features: Mapping[str, ColumnPlan]
-    outputs: Mapping[str, ColumnPlan]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ColumnCounts:
-    """Counts of one column.
-
-    Attributes:
-        bins: int64 ``[len(edges) + 1]`` or ``[len(categories) + 1]``, as ``counting.bins`` has them.
-        nulls: missing values.
-        wrong: values whose type is not the column's, and rows of events that lack the column.
-    """
-
-    bins: Integers
-    nulls: int
-    wrong: int
-
-    def __add__(self, other: Self) -> Self:
-        """Counts of the union."""
-        return type(self)(self.bins + other.bins, self.nulls + other.nulls, self.wrong + other.wrong)
+_OBJECT_NBYTES = 700  # measured with tracemalloc: a ColumnCounts with its two array headers and Python integers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,34 +26,39 @@ class Counts:
         answered: rows of responses; the two differ where events were lost or requests failed.
         features: by name, of the requests.
         outputs: by name, of the responses.
+        relations: by ``left~right``, int64 tables ``[groups of left, groups of right]`` of rows that have both values.
     """
 
     rows: int
     answered: int
     features: Mapping[str, ColumnCounts]
     outputs: Mapping[str, ColumnCounts]
+    relations: Mapping[str, Integers]
 
     @classmethod
     def none(cls, plan: Plan) -> Self:
         """Counts of no rows, the neutral element of ``+``."""
-        return cls(
-            0,
-            0,
-            {name: _nothing(column) for name, column in plan.features.items()},
-            {name: _nothing(column) for name, column in plan.outputs.items()},
-        )
+        return cls(0, 0, _nothing(plan.features), _nothing(plan.outputs), _no_relations(plan))
 
     @classmethod
     def of_request(cls, plan: Plan, rows: Rows) -> Self:
         """Count what was asked."""
-        features = {name: _count(column, name, rows) for name, column in plan.features.items()}
-        return cls(rows.count, 0, features, {name: _nothing(column) for name, column in plan.outputs.items()})
+        codes = {name: code_column(column, name, rows) for name, column in plan.features.items()}
+        features = {name: count_column(column, name, rows, codes[name]) for name, column in plan.features.items()}
+        relations = {
+            name: count_relation(relation, codes[relation.left], codes[relation.right])
+            for name, relation in plan.relations.items()
+        }
+        return cls(rows.count, 0, features, _nothing(plan.outputs), relations)
 
     @classmethod
     def of_response(cls, plan: Plan, rows: Rows) -> Self:
         """Count what was answered."""
-        outputs = {name: _count(column, name, rows) for name, column in plan.outputs.items()}
-        return cls(0, rows.count, {name: _nothing(column) for name, column in plan.features.items()}, outputs)
+        outputs = {
+            name: count_column(column, name, rows, code_column(column, name, rows))
+            for name, column in plan.outputs.items()
+        }
+        return cls(0, rows.count, _nothing(plan.features), outputs, _no_relations(plan))
 
     def __add__(self, other: Self) -> Self:
         """Counts of the union; both must come from the same plan."""
@@ -93,23 +67,74 @@ class Counts:
             self.answered + other.answered,
             {name: counts + other.features[name] for name, counts in self.features.items()},
             {name: counts + other.outputs[name] for name, counts in self.outputs.items()},
+            {name: table + other.relations[name] for name, table in self.relations.items()},
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, in bytes; it depends on the plan, not on how many rows were counted."""
+        columns = [*self.features.values(), *self.outputs.values()]
+        arrays = sum(column.bins.nbytes + column.buckets.nbytes for column in columns)
+        tables = sum(table.nbytes for table in self.relations.values())
+        return arrays + tables + _OBJECT_NBYTES * (len(columns) + len(self.relations) + 1)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-safe Python objects, as ``from_json`` takes them."""
+        return {
+            "rows": self.rows,
+            "answered": self.answered,
+            "features": {name: counts.to_json() for name, counts in self.features.items()},
+            "outputs": {name: counts.to_json() for name, counts in self.outputs.items()},
+            "relations": {name: table.tolist() for name, table in self.relations.items()},
+        }
+
+    @classmethod
+    def from_json(cls, plan: Plan, document: object) -> Self:
+        """Read what ``to_json`` wrote under the same plan.
+
+        Raises:
+            MalformedCounts: it is something else, or was written under another plan.
+        """
+        if not isinstance(document, Mapping):
+            raise MalformedCounts(f"counts: {type(document).__name__}, expected an object")
+        relations = _named(document, "relations", plan.relations)
+        return cls(
+            natural("rows", document.get("rows")),
+            natural("answered", document.get("answered")),
+            _columns(document, "features", plan.features),
+            _columns(document, "outputs", plan.outputs),
+            {
+                name: naturals(f"relation {name}", relations[name], relation.shape)
+                for name, relation in plan.relations.items()
+            },
         )
 
 
-def _nothing(plan: ColumnPlan) -> ColumnCounts:
-    size = len(plan.categories if plan.edges is None else plan.edges) + 1
-    return ColumnCounts(np.zeros(size, dtype=np.int64), 0, 0)
+def count_relation(plan: RelationPlan, left: Codes | None, right: Codes | None) -> Integers:
+    """Table of the rows that have both values; nothing if either column is wrong."""
+    shape = plan.shape
+    if left is None or right is None:
+        return np.zeros(shape, dtype=np.int64)
+    both = (left != NULL) & (right != NULL)
+    cells = plan.left_groups[left[both]] * shape[1] + plan.right_groups[right[both]]
+    return np.bincount(cells, minlength=shape[0] * shape[1]).astype(np.int64, copy=False).reshape(shape)
 
 
-def _count(plan: ColumnPlan, name: str, rows: Rows) -> ColumnCounts:
-    nothing = _nothing(plan)
-    if plan.edges is not None and name in rows.numeric:
-        values = rows.column(name)
-        present = values[~np.isnan(values)]
-        bins = count_numeric(present, plan.edges)
-        return ColumnCounts(np.array(bins, dtype=np.int64), values.size - present.size, 0)
-    if plan.edges is None and name in rows.categorical:
-        strings = [value for value in rows.column(name) if value is not None]
-        bins = count_categorical(strings, plan.categories)
-        return ColumnCounts(np.array(bins, dtype=np.int64), rows.count - len(strings), 0)
-    return ColumnCounts(nothing.bins, 0, rows.count)
+def _nothing(columns: Mapping[str, ColumnPlan]) -> dict[str, ColumnCounts]:
+    return {name: ColumnCounts.none(column) for name, column in columns.items()}
+
+
+def _no_relations(plan: Plan) -> dict[str, Integers]:
+    return {name: np.zeros(relation.shape, dtype=np.int64) for name, relation in plan.relations.items()}
+
+
+def _named(document: Mapping[str, Any], key: str, expected: Mapping[str, object]) -> Mapping[str, Any]:
+    named = document.get(key)
+    if not isinstance(named, Mapping) or set(named) != set(expected):
+        raise MalformedCounts(f"{key}: expected an object with exactly the plan's {len(expected)} names")
+    return named
+
+
+def _columns(document: Mapping[str, Any], key: str, plans: Mapping[str, ColumnPlan]) -> dict[str, ColumnCounts]:
+    named = _named(document, key, plans)
+    return {name: ColumnCounts.from_json(plan, name, named[name]) for name, plan in plans.items()}

@@ -1,0 +1,77 @@
+"""What is counted of the rows of a version; a profile makes it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from leeway_drift.columns import Float32Array
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColumnPlan:
+    """How one column is counted: by ``edges`` if it is numeric, else by ``categories``.
+
+    Attributes:
+        edges: strictly increasing cut points of a numeric column, None for a categorical one.
+        categories: listed values of a categorical column.
+        bounds: smallest and largest plausible value of a numeric column, both inclusive.
+    """
+
+    edges: Float32Array | None = None
+    categories: tuple[str, ...] = ()
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+
+    @property
+    def size(self) -> int:
+        """Number of bins."""
+        return len(self.categories if self.edges is None else self.edges) + 1
+
+    @property
+    def unit(self) -> float:
+        """Resolution of sums of distances beyond the end edges: a power of two, about 2^-20 of the edges' range."""
+        if self.edges is None or self.edges.size == 0:
+            return 1.0
+        _, exponent = math.frexp(float(self.edges[-1]) - float(self.edges[0]))
+        return math.ldexp(1.0, exponent - 20)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RelationPlan:
+    """Which pair of features is counted together, in groups of their bins.
+
+    Attributes:
+        left: name of a feature.
+        right: name of another.
+        left_groups: int64 ``[bins of left]``, the table's row of each bin.
+        right_groups: int64 ``[bins of right]``, the table's column of each bin.
+    """
+
+    left: str
+    right: str
+    left_groups: Integers
+    right_groups: Integers
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the table."""
+        return int(self.left_groups.max()) + 1, int(self.right_groups.max()) + 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """How the rows of a version are counted.
+
+    Attributes:
+        features: by name.
+        outputs: by name.
+        relations: by ``left~right``.
+    """
+
+    features: Mapping[str, ColumnPlan]
+    outputs: Mapping[str, ColumnPlan]
+    relations: Mapping[str, RelationPlan] = field(default_factory=dict)

@@ -1,0 +1,5 @@
+"""What can be wrong with a reference or a profile."""
+
+
+class ProfileError(ValueError):
+    """The reference cannot be profiled, or a document is no profile; the message names the place and what was expected."""
