@@ -1,0 +1,309 @@
+"""The prediction log: takes predictions from the stream and labels from people, and keeps them in the store.
+
+Predictions are offered by the engine's thread, which never waits: a queue and a writer thread of our own stand
+between it and a database that may be slow, full or gone. What cannot be kept is counted by reason.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import orjson
+
+from leeway_drift.columns import Float32Array, Rows
+from leeway_drift.labels.feedback import Invalid, Label, is_key
+from leeway_drift.labels.joins import Decision, Outcome, Predicted
+from leeway_drift.labels.performance import losses
+from leeway_drift.labels.privacy import Handling, Redaction
+from leeway_drift.labels.records import Prediction
+from leeway_drift.labels.sampling import in_sample
+from leeway_drift.labels.target import target_of
+from leeway_drift.profile import Profile
+from leeway_drift.reading.events import Stream
+from leeway_drift.service.scores import Scores
+from leeway_drift.service.store import labelling, writing
+from leeway_drift.service.store.database import Database, StoreUnavailable
+from leeway_drift.service.store.tables import to_microseconds
+from leeway_drift.service.store.targets import Known
+from leeway_drift.service.tallies import Kept, Tallies
+
+logger = logging.getLogger(__name__)
+
+OnLoss = Callable[[str, str, str, str, float], None]
+"""Told of every first label of a prediction: namespace, model, slot, version, loss. Called on any thread."""
+
+ProfileOf = Callable[[Stream], Profile | None]
+"""The profile of a version; None while it is not known. Called on the writer's thread."""
+
+BATCH_EVENTS = 200
+PENDING_SECONDS = 3600
+"""How long a label waits for its prediction."""
+
+_RETRY_SECONDS = (0.5, 2.0, 5.0)
+_IDLE_SECONDS = 10.0
+_MICROSECONDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class LogLimits:
+    """Bounds of what waits to be written.
+
+    Attributes:
+        events: predictions in the queue.
+        nbytes: of their rows.
+    """
+
+    events: int = 10_000
+    nbytes: int = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    prediction: Prediction
+    manifest: Mapping[str, Any] | None
+    nbytes: int
+
+
+class PredictionLog:
+    """Keeps predictions and labels.
+
+    Args:
+        database: where.
+        salt: secret key of hashed inputs, 32 bytes.
+        clock: the time now, with its zone.
+        sample: share of the inferences that are kept, 0 to 1.
+        retention: seconds for which they are.
+        on_loss: told of every first label of a prediction.
+        profile_of: whose bins stand for inputs of which only those may be kept, and whose spread judges the labels.
+        limits: of the queue.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        salt: bytes,
+        clock: Callable[[], datetime],
+        sample: float,
+        retention: float,
+        on_loss: OnLoss,
+        profile_of: ProfileOf,
+        limits: LogLimits = LogLimits(),
+    ) -> None:
+        self.database = database
+        self.tallies = Tallies()
+        self._salt = salt
+        self._clock = clock
+        self._sample = sample
+        self._retention = retention
+        self._on_loss = on_loss
+        self._profile_of = profile_of
+        self.scores = Scores(database, self.tallies, clock, profile_of)
+        self._expires_at = 0
+        self._limits = limits
+        self._queue: deque[_Waiting] = deque()
+        self._queued_bytes = 0
+        self._changed = threading.Condition()
+        self._closing = False
+        self._writer = threading.Thread(target=self._write, name="predictions", daemon=True)
+        self._writer.start()
+
+    # -- the engine's side
+
+    def offer(self, prediction: Prediction, manifest: Mapping[str, Any] | None) -> None:
+        """Take a prediction to be kept; never waits.
+
+        Args:
+            prediction: a joined request and response.
+            manifest: of the version's bundle, None if it has none: then nothing of the inputs is kept.
+        """
+        if not in_sample(prediction.event_id, self._sample):
+            self._count(prediction, Kept.UNSAMPLED)
+            return
+        features = prediction.features
+        nbytes = prediction.outputs.nbytes + (features.nbytes if features is not None else 0)
+        with self._changed:
+            full = len(self._queue) >= self._limits.events or self._queued_bytes + nbytes > self._limits.nbytes
+            if not full:
+                self._queue.append(_Waiting(prediction, manifest, nbytes))
+                self._queued_bytes += nbytes
+                self._changed.notify()
+        if full:
+            self._count(prediction, Kept.QUEUE_FULL)
+
+    def forget(self, namespace: str, model: str, version: str) -> None:
+        """Drop what is counted of a version that is gone; what is stored of it stays."""
+        self.tallies.forget(Stream(namespace, model, version))
+
+    def close(self) -> None:
+        """Write what is queued, then end; a store that fails gets one more chance per batch."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._writer.join()
+        self.database.close()
+
+    # -- the people's side
+
+    def feedback(self, items: Sequence[Label | Invalid]) -> list[Decision]:
+        """Take labels, in order, and say what became of each.
+
+        Raises:
+            StoreUnavailable: those of earlier chunks are kept; sending all again does no harm.
+        """
+        decisions: list[Decision] = []
+        for start in range(0, len(items), labelling.CHUNK):
+            chunk = items[start : start + labelling.CHUNK]
+            given = [item for item in chunk if isinstance(item, Label)]
+            now = to_microseconds(self._clock())
+            with self.database.write() as connection:
+                applied = iter(labelling.apply(connection, given, now, self._entity_form))
+            for item in chunk:
+                if isinstance(item, Invalid):
+                    self.tallies.label(None, Outcome.INVALID)
+                    decisions.append(Decision(Outcome.INVALID, item.reason))
+                else:
+                    decisions.append(self._applied(item, next(applied), now))
+        return decisions
+
+    def _applied(self, label: Label, applied: labelling.Applied, now: int) -> Decision:
+        """Count a label that was written, and tell of the losses."""
+        decision = applied.decision
+        kept = decision.outcome in (Outcome.ACCEPTED, Outcome.CORRECTED)
+        versions = {_version(predicted) for predicted in decision.predictions} if kept else {None}
+        for version in versions:
+            self.tallies.label(version, decision.outcome)
+        observed = now if label.observed_at is None else to_microseconds(label.observed_at)
+        for predicted in applied.first:
+            delay = (observed - to_microseconds(predicted.time)) / _MICROSECONDS
+            self.tallies.delay(_version(predicted), max(0.0, delay))
+            if predicted.target is not None and predicted.scores is not None:
+                scores = np.array([predicted.scores])
+                [loss] = losses(predicted.target, scores, np.array([label.value]))
+                self._on_loss(predicted.namespace, predicted.model, predicted.slot, predicted.version, float(loss))
+        return decision
+
+    def _entity_form(self, known: Known, entity: str | float) -> str | None:
+        if known.entity_key is None or known.entity_privacy is None:
+            return None
+        handling = Handling({known.entity_key: known.entity_privacy}, {}, known.entity_key)
+        return Redaction(handling, {}, self._salt).entity(entity)
+
+    # -- the writer
+
+    def _write(self) -> None:
+        while True:
+            with self._changed:
+                if not self._queue and not self._closing:
+                    self._changed.wait(_IDLE_SECONDS)
+                batch = [self._queue.popleft() for _ in range(min(BATCH_EVENTS, len(self._queue)))]
+                self._queued_bytes -= sum(waiting.nbytes for waiting in batch)
+                if not batch and self._closing:
+                    return
+            try:
+                if batch:
+                    self._keep(batch)
+                self._expire()
+                self.scores.refresh()
+            except StoreUnavailable as error:
+                logger.warning("the store is not available", extra={"fields": {"reason": str(error)}})
+            except Exception:  # whatever it is, it must not end the only thread that keeps predictions
+                logger.exception("a fault in the prediction log")
+
+    def _keep(self, batch: Sequence[_Waiting]) -> None:
+        events = [self._redacted(waiting) for waiting in batch]
+        for pause in (*_RETRY_SECONDS, None):
+            try:
+                self._store(events)
+            except StoreUnavailable as error:
+                logger.warning("predictions are not written", extra={"fields": {"reason": str(error)}})
+                if pause is not None and self._rested(pause):
+                    continue
+                for waiting in batch:
+                    self._count(waiting.prediction, Kept.STORE_FAILED)
+            return
+
+    def _rested(self, seconds: float) -> bool:
+        """Wait; False at once if the log is being closed."""
+        with self._changed:
+            return not self._changed.wait_for(lambda: self._closing, seconds)
+
+    def _store(self, events: Sequence[writing.Redacted]) -> None:
+        now = to_microseconds(self._clock())
+        with self.database.write() as connection:
+            fresh = writing.add(connection, events, now)
+            joined = labelling.apply_pending(connection, fresh, now, self._entity_form)
+        new = {id(event) for event in fresh}
+        for event in events:
+            kept = Kept.STORED if id(event) in new else Kept.DUPLICATE
+            self.tallies.predictions(event.version, kept, len(event.outputs))
+        for label, applied in joined:
+            self._applied(label, applied, now)
+
+    def _redacted(self, waiting: _Waiting) -> writing.Redacted:
+        prediction, manifest = waiting.prediction, waiting.manifest
+        version = Stream(prediction.namespace, prediction.model, prediction.version)
+        handling = Handling.of(manifest)
+        outputs, features = prediction.outputs, prediction.features
+        redaction = Redaction(handling, self._edges(version), self._salt)
+        has_inputs = features is not None and features.count == outputs.count and bool(handling.inputs)
+        nothing: list[None] = [None] * outputs.count
+        return writing.Redacted(
+            version=version,
+            known=Known.of(target_of(manifest, (*outputs.numeric, *outputs.categorical)), handling),
+            slot=prediction.slot,
+            event_id=prediction.event_id,
+            time=to_microseconds(prediction.time),
+            request_id=prediction.request_id,
+            response_id=prediction.response_id if is_key(prediction.response_id) else None,
+            entities=redaction.entities(features) if has_inputs and features is not None else nothing,
+            inputs=_json(redaction.inputs(features)) if has_inputs and features is not None else nothing,
+            outputs=_json(_by_row(outputs)),
+        )
+
+    def _edges(self, version: Stream) -> Mapping[str, Float32Array]:
+        profile = self._profile_of(version)
+        if profile is None:
+            return {}
+        return {name: plan.edges for name, plan in profile.plan.features.items() if plan.edges is not None}
+
+    def _expire(self) -> None:
+        """Every few seconds: what is over the retention, and labels that have waited long enough."""
+        now = to_microseconds(self._clock())
+        if now < self._expires_at:
+            return
+        self._expires_at = now + int(_IDLE_SECONDS * _MICROSECONDS)
+        before = now - int(self._retention * _MICROSECONDS)
+        while True:
+            with self.database.write() as connection:
+                expired = writing.expire(connection, before)
+            if expired < writing.EXPIRE_ROWS or self._queue:
+                break
+        with self.database.write() as connection:
+            given_up = writing.give_up_pending(connection, now - PENDING_SECONDS * _MICROSECONDS)
+        for _ in range(given_up):
+            self.tallies.label(None, Outcome.UNKNOWN)
+
+    def _count(self, prediction: Prediction, kept: Kept) -> None:
+        version = Stream(prediction.namespace, prediction.model, prediction.version)
+        self.tallies.predictions(version, kept, prediction.outputs.count)
+
+
+def _version(predicted: Predicted) -> Stream:
+    return Stream(predicted.namespace, predicted.model, predicted.version)
+
+
+def _by_row(rows: Rows) -> list[dict[str, object]]:
+    names = (*rows.numeric, *rows.categorical)
+    table = [*rows.numbers.T, *rows.strings.T]
+    return [dict(zip(names, values, strict=True)) for values in zip(*table, strict=True)]
+
+
+def _json(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """float32 in its fewest digits; NaN and infinity are null, since JSON knows neither."""
+    return [orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY).decode() for row in rows]

@@ -1,0 +1,169 @@
+"""The connection to the store's database: one code for four servers, and what each needs to be told."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from leeway_drift.service.store.tables import SCHEMA, metadata, schema
+
+TIMEOUT_SECONDS = 5
+_READ_TIMEOUT_SECONDS = 30
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "postgresql": "postgresql+pg8000",
+    "postgres": "postgresql+pg8000",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+}
+
+
+class StoreUnavailable(Exception):  # noqa: N818 - it says what is the case
+    """The database cannot be reached, is full, or holds another layout; the message says which."""
+
+
+def sqlite_url(folder: Path) -> str:
+    """The store that needs no server: one file in the data folder."""
+    return f"sqlite:///{folder / 'predictions.sqlite'}"
+
+
+class Database:
+    """Opens, prepares and shares connections.
+
+    The tables are made at first use, not at construction: a database that is down when the process starts is a
+    fault to recover from, not a reason to end.
+
+    Args:
+        url: ``sqlite:///…``, ``postgresql://…``, ``mysql://…`` or ``mariadb://…``; the driver is ours to choose.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(_with_driver(url))
+        self._is_sqlite = self._engine.dialect.name == "sqlite"
+        self._prepared = False
+        # SQLite has one writer at a time; in a process, waiting in line beats polling its lock.
+        self._writing = threading.Lock()
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite``, ``postgresql``, ``mysql`` or ``mariadb``."""
+        return self._engine.dialect.name
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection whose reads see one moment.
+
+        Raises:
+            StoreUnavailable: it cannot be had, or fails while used.
+        """
+        with _as_unavailable():
+            self._prepare()
+            with self._engine.connect() as connection:
+                yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction, committed at the end and rolled back by an exception.
+
+        Raises:
+            StoreUnavailable: it cannot be had, or fails while used.
+        """
+        with _as_unavailable():
+            self._prepare()
+            with self._writing, self._engine.connect() as opened:
+                connection = opened.execution_options(leeway_writes=True)
+                with connection.begin():
+                    yield connection
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._engine.dispose()
+
+    def _prepare(self) -> None:
+        if self._prepared:
+            return
+        with self._writing:
+            metadata.create_all(self._engine)
+            with self._engine.begin() as connection:
+                found = connection.scalar(select(schema.c.version))
+                if found is None:
+                    connection.execute(insert(schema).values(version=SCHEMA))
+                elif found != SCHEMA:
+                    raise StoreUnavailable(
+                        f"the store has layout {found}, expected {SCHEMA}; give this version its own"
+                    )
+            self._prepared = True
+
+
+@contextmanager
+def _as_unavailable() -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise StoreUnavailable(f"the prediction store: {type(cause).__name__}: {cause!s:.200}") from error
+
+
+def _with_driver(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ValueError("store URL: unreadable, expected such as postgresql://user:password@host/database") from error
+    driver = _DRIVERS.get(parsed.get_backend_name())
+    if driver is None:
+        expected = ", ".join(sorted(_DRIVERS))
+        raise ValueError(f"store URL: scheme {parsed.get_backend_name()!r:.40}, expected one of {expected}")
+    return parsed.set(drivername=driver)
+
+
+def _engine(url: URL) -> Engine:
+    match url.get_backend_name():
+        case "sqlite":
+            engine = create_engine(url, connect_args={"timeout": TIMEOUT_SECONDS})
+            _make_sqlite_keep_its_word(engine)
+            return engine
+        case "postgresql":
+            arguments = {"timeout": TIMEOUT_SECONDS}
+        case _:
+            arguments = {
+                "connect_timeout": TIMEOUT_SECONDS,
+                "read_timeout": _READ_TIMEOUT_SECONDS,
+                "write_timeout": _READ_TIMEOUT_SECONDS,
+            }
+            url = url.update_query_dict({"charset": "utf8mb4"})
+    return create_engine(
+        url,
+        connect_args=arguments,
+        pool_pre_ping=True,  # a connection that a restart of the server has cut is replaced, not used
+        pool_timeout=TIMEOUT_SECONDS,
+        pool_size=3,
+        max_overflow=3,
+    )
+
+
+def _make_sqlite_keep_its_word(engine: Engine) -> None:
+    """SQLite as SQLAlchemy's documentation tells to set it up: real transactions, readers beside the writer."""
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute(
+            "PRAGMA synchronous = NORMAL"
+        )  # a crash of the machine may cost the last moments, never the file
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        # A transaction that reads first and then finds another writer ahead of it cannot go on: writers lock at once.
+        writes = connection.get_execution_options().get("leeway_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,109 @@
+"""Counts of what became of predictions and labels: written by the threads that know, read by whoever scrapes."""
+
+import threading
+from bisect import bisect_left
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from leeway_drift.labels.joins import Outcome
+from leeway_drift.reading.events import Stream
+
+MAX_VERSIONS = 64
+"""Versions counted one by one; the one that was silent longest makes room."""
+
+DELAY_BUCKETS = (60.0, 600.0, 3600.0, 6 * 3600.0, 86400.0, 3 * 86400.0, 7 * 86400.0, 30 * 86400.0)
+"""Seconds from a prediction to its label."""
+
+JOINED = (Outcome.ACCEPTED, Outcome.CORRECTED)
+"""Outcomes of labels that belong to a version; the others belong to none, whatever their sender claims."""
+
+
+class Kept(StrEnum):
+    """What became of a predicted row."""
+
+    STORED = "stored"
+    """It is in the store."""
+    DUPLICATE = "duplicate"
+    """It was there already."""
+    UNSAMPLED = "unsampled"
+    """It is not in the sample."""
+    QUEUE_FULL = "queue_full"
+    """The store is slower than the traffic, and the queue was full."""
+    STORE_FAILED = "store_failed"
+    """The store could not be written, several times."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one version, all present from the start.
+
+    Attributes:
+        predictions: rows by what became of them.
+        labels: by what became of them, those that were joined.
+        delays: labels by the bucket of their delay, the last for those above all.
+        delay_sum: seconds.
+    """
+
+    predictions: dict[Kept, int] = field(default_factory=lambda: dict.fromkeys(Kept, 0))
+    labels: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(JOINED, 0))
+    delays: list[int] = field(default_factory=lambda: [0] * (len(DELAY_BUCKETS) + 1))
+    delay_sum: float = 0.0
+
+
+class Tallies:
+    """Counts by version, and of labels that were joined with none."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._versions: OrderedDict[Stream, Tally] = OrderedDict()
+        self._unjoined = {outcome: 0 for outcome in Outcome if outcome not in JOINED}
+
+    def predictions(self, version: Stream, kept: Kept, rows: int) -> None:
+        """Count predicted rows."""
+        with self._lock:
+            self._of(version).predictions[kept] += rows
+
+    def label(self, version: Stream | None, outcome: Outcome) -> None:
+        """Count a label; one that was not joined belongs to no version."""
+        with self._lock:
+            if version is None or outcome not in JOINED:
+                self._unjoined[outcome] += 1
+            else:
+                self._of(version).labels[outcome] += 1
+
+    def delay(self, version: Stream, seconds: float) -> None:
+        """Count how long a prediction's first label took."""
+        with self._lock:
+            tally = self._of(version)
+            tally.delays[bisect_left(DELAY_BUCKETS, seconds)] += 1
+            tally.delay_sum += seconds
+
+    def forget(self, version: Stream) -> None:
+        """Drop the counts of a version that is gone."""
+        with self._lock:
+            self._versions.pop(version, None)
+
+    def versions(self) -> dict[Stream, Tally]:
+        """A copy of all counts."""
+        with self._lock:
+            return {
+                version: replace(
+                    tally, predictions=dict(tally.predictions), labels=dict(tally.labels), delays=list(tally.delays)
+                )
+                for version, tally in self._versions.items()
+            }
+
+    def unjoined(self) -> dict[Outcome, int]:
+        """Labels that belong to no version, by what became of them."""
+        with self._lock:
+            return dict(self._unjoined)
+
+    def _of(self, version: Stream) -> Tally:
+        tally = self._versions.get(version)
+        if tally is None:
+            if len(self._versions) >= MAX_VERSIONS:
+                self._versions.popitem(last=False)
+            tally = self._versions[version] = Tally()
+        self._versions.move_to_end(version)
+        return tally
