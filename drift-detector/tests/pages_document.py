@@ -20,7 +20,7 @@ def status_document(name: str = "temp", category: str = "UA") -> dict[str, Any]:
                 "drill": None,
                 "profile": {
                     "state": "loaded",
-                    "reason": "",
+                    "reason": None,
                     "digest": "sha256:00",
                     "calibrated": True,
                     "method": "time-blocks",
@@ -66,6 +66,7 @@ def status_document(name: str = "temp", category: str = "UA") -> dict[str, Any]:
                         name: {
                             "kind": "numeric",
                             "edges": [10.0, 50.0, 100.0],
+                            "categories": None,
                             "reference": [0, 50, 50, 0],
                             "now": [90, 10, 0, 0],
                             "reference_nulls": 0,
@@ -73,6 +74,7 @@ def status_document(name: str = "temp", category: str = "UA") -> dict[str, Any]:
                         },
                         "carrier": {
                             "kind": "categorical",
+                            "edges": None,
                             "categories": [category, "DL"],
                             "reference": [50, 50, 0],
                             "now": [0, 50, 50],

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from leeway_drift.service.models import ModelStatus
 from leeway_drift.service.pages import add_pages
 from tests.pages_document import HOSTILE, Documents, status_document
 
@@ -35,6 +36,12 @@ class Elements(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes.update(name for name, _ in attrs)
+
+
+def test_the_document_of_these_tests_is_what_the_api_answers():
+    document = status_document()
+
+    assert ModelStatus.model_validate(document).model_dump(mode="json") == document
 
 
 def test_the_index_leads_to_every_model():
@@ -77,7 +84,13 @@ def test_an_uncalibrated_profile_is_told():
 
 def test_a_version_that_is_new_has_a_page_too():
     document = status_document()
-    document["versions"][0] |= {"detectors": [], "history": [], "distributions": None, "coverage": None}
+    document["versions"][0] |= {
+        "detectors": [],
+        "history": [],
+        "distributions": None,
+        "coverage": None,
+        "open_window": None,
+    }
 
     assert "No detector has judged a window yet" in get("/ui/leeway/flights", document).text
 

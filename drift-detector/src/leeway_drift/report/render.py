@@ -57,10 +57,13 @@ def render(
             series=[
                 {
                     **{field: getattr(one, field) for field in ("detector", "reference", "judged", "over", "alarms")},
-                    "chart": lines(f"Score over threshold of {one.detector}/{one.reference}", ends, one.ratios),
+                    "chart": lines(
+                        f"Score over threshold of {one.detector}/{one.reference}", ends, one.ratios, alarms=one.detected
+                    ),
                 }
                 for one in series
             ],
+            faults=_fault_table(profile),
             columns=[
                 {
                     "name": name,
@@ -73,6 +76,17 @@ def render(
             ],
         )
     )
+
+
+def _fault_table(profile: Profile) -> dict[str, Any]:
+    """Faults as rows, columns of the reference as columns; a fault that cannot happen to a column leaves its cell."""
+    replayed = {(fault["fault"], fault["column"]): fault for fault in profile.faults}
+    columns = list(dict.fromkeys(column for _, column in replayed))
+    faults = dict.fromkeys(fault for fault, _ in replayed)
+    return {
+        "columns": columns,
+        "rows": [{"fault": fault, "cells": [replayed.get((fault, column)) for column in columns]} for fault in faults],
+    }
 
 
 def _missing(values: npt.NDArray[Any]) -> float:
