@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import yaml
 
 from cluster import demo, lifecycle, paths, up
@@ -174,6 +175,17 @@ class Story:
         wanted = labels.items()
         found = [float(value) for text, value in series if wanted <= dict(re.findall(r'(\w+)="([^"]*)"', text)).items()]
         return sum(found) if found else None
+
+
+def feeds(request: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Return what onnxruntime is to be asked for the answer to a V2 request."""
+    kinds = {"FP32": np.float32, "BYTES": object}
+    return {
+        tensor["name"]: np.array(
+            [np.nan if value is None else value for value in tensor["data"]], dtype=kinds[tensor["datatype"]]
+        ).reshape(tensor["shape"])
+        for tensor in request["inputs"]
+    }
 
 
 def _merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

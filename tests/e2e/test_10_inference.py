@@ -5,21 +5,11 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from story import MODEL, Story, eventually
+from story import MODEL, Story, eventually, feeds
 
 from cluster import demo
 
 _TOLERANCE = 1e-6
-
-
-def _feeds(request: dict[str, Any]) -> dict[str, np.ndarray]:
-    kinds = {"FP32": np.float32, "BYTES": object}
-    return {
-        tensor["name"]: np.array(
-            [np.nan if value is None else value for value in tensor["data"]], dtype=kinds[tensor["datatype"]]
-        ).reshape(tensor["shape"])
-        for tensor in request["inputs"]
-    }
 
 
 def test_a_thousand_flights_agree_with_onnxruntime_and_the_detector_saw_each_once(
@@ -35,7 +25,7 @@ def test_a_thousand_flights_agree_with_onnxruntime_and_the_detector_saw_each_onc
     assert {answer.version for answer in answers} == {story.stable_version()}
     for sample, answer in zip(samples, answers, strict=True):
         outputs = {tensor["name"]: tensor for tensor in answer.body["outputs"]}
-        label, probabilities = session.run(["label", "probabilities"], _feeds(sample["v2"]))
+        label, probabilities = session.run(["label", "probabilities"], feeds(sample["v2"]))
         assert outputs["label"]["data"] == label.tolist()
         assert np.abs(np.array(outputs["probabilities"]["data"]) - probabilities.ravel()).max() <= _TOLERANCE
 
