@@ -8,6 +8,7 @@ sources' modification times, which an image does not keep.
 import compileall
 import py_compile
 import shutil
+import struct
 import sys
 from collections.abc import Collection
 from pathlib import Path
@@ -21,6 +22,8 @@ PARTS = (
     "idlelib",
     "kubernetes/aio",  # the asynchronous client: half of the package, imported by nothing else
     "lib2to3",
+    "numpy/distutils",
+    "numpy/f2py",
     "onnxruntime/capi/libonnxruntime.so.*",  # for programs in C; the Python extension holds all of it once more
     "onnxruntime/datasets",
     "onnxruntime/quantization",
@@ -34,11 +37,14 @@ PARTS = (
     "pyarrow/libarrow_python*.so.*.*.*",
     "pyarrow/src",
     "pydoc_data",
+    "scipy/misc/*.bz2",
+    "scipy/misc/*.dat",
     "sklearn/datasets/data",
     "sklearn/datasets/images",
     "tkinter",
     "turtledemo",
 )
+_ELF64_LITTLE_ENDIAN = b"\x7fELF\x02\x01"
 # What lies among tests but is imported by the package itself.
 KEPT = ("numpy/_core/tests/_natype.py",)
 
@@ -55,6 +61,8 @@ def trim(folder: Path) -> None:
                 shutil.rmtree(path)
         elif _unused(path.relative_to(folder)):
             path.unlink()
+        elif ".so" in path.suffixes:
+            _drop_symbols(path)
 
 
 def compile_modules(folder: Path, *, inside: str) -> None:
@@ -78,6 +86,24 @@ def _unused(path: Path) -> bool:
     if _matches(path, KEPT):
         return False
     return path.suffix in SUFFIXES or not FOLDERS.isdisjoint(path.parts[:-1]) or _matches(path, PARTS)
+
+
+def _drop_symbols(library: Path) -> None:
+    """Cut off what a debugger and a linker read of a shared library: all behind its last segment, as sstrip does.
+
+    A program that is started reads segments only, so that the table of sections goes as well. The layout of the
+    64-bit ELF header is that of elf(5).
+    """
+    content = bytearray(library.read_bytes())
+    if content[: len(_ELF64_LITTLE_ENDIAN)] != _ELF64_LITTLE_ENDIAN:
+        return
+    (programs,) = struct.unpack_from("<Q", content, 32)
+    entry, count = struct.unpack_from("<HH", content, 54)
+    headers = [struct.unpack_from("<IIQQQQ", content, programs + index * entry) for index in range(count)]
+    end = max([programs + entry * count, *(offset + in_file for _, _, offset, _, _, in_file in headers)])
+    struct.pack_into("<Q", content, 40, 0)  # where the sections' headers are
+    struct.pack_into("<HH", content, 60, 0, 0)  # how many, and which of them holds the names
+    library.write_bytes(content[:end])
 
 
 def _matches(path: Path, patterns: Collection[str]) -> bool:

@@ -25,10 +25,13 @@ def containerfile(name: str) -> str:
 
 
 def final_stage(name: str) -> str:
-    """The image's stage, and before it the stage that it starts from, if that is one of the same file."""
-    _, *stages = re.split(r"^FROM ", containerfile(name), flags=re.MULTILINE)
-    named = {words[2]: stage for stage in stages if len(words := stage.split("\n", 1)[0].split()) == 3}
-    return named.get(stages[-1].split()[0], "") + stages[-1]
+    return containerfile(name).rpartition("FROM ")[2]
+
+
+def test_the_two_detectors_differ_in_alibi_alone() -> None:
+    stages = [final_stage(name).splitlines()[1:] for name in ("drift-detector-native", "drift-detector")]
+    native, alibi = ([line for line in stage if not line.startswith("#")] for stage in stages)
+    assert [line for line in alibi if "alibi" not in line] == native
 
 
 def test_the_native_detector_is_built_without_a_trace_of_alibi() -> None:

@@ -1,5 +1,6 @@
 """What is left out of an image, and above all what is not."""
 
+import _json
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,30 @@ def test_the_second_copy_of_onnxruntime_goes_and_the_extension_stays(tmp_path: P
     trim.trim(tmp_path)
 
     assert left(tmp_path) == {extension}
+
+
+def test_a_library_without_its_symbols_is_smaller_and_still_loads(tmp_path: Path) -> None:
+    source = Path(_json.__file__)
+    library = tmp_path / source.name
+    library.write_bytes(source.read_bytes())
+    library.chmod(0o755)
+
+    trim.trim(tmp_path)
+
+    assert library.stat().st_size < source.stat().st_size
+    assert library.stat().st_mode & 0o777 == 0o755
+    command = f"import _json; assert _json.__file__ == {str(library)!r}; print(_json.encode_basestring('é'))"
+    environment = {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", command], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == '"é"\n'
+
+
+def test_what_is_called_a_library_and_is_none_stays_as_it_is(tmp_path: Path) -> None:
+    write(tmp_path, "package/linker.so")
+
+    trim.trim(tmp_path)
+
+    assert (tmp_path / "package/linker.so").read_text() == "X = 1\n"
 
 
 def test_compiled_modules_are_used_whatever_the_modification_time_of_their_source(tmp_path: Path) -> None:

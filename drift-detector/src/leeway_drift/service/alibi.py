@@ -8,17 +8,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from leeway_drift.columns import Rows
-from leeway_drift.counting.counts import ColumnPlan
 from leeway_drift.detectors.interface import Judgement, Window
 from leeway_drift.profile import Profile, ProfileError
-from leeway_drift.profile.reference import read_reference
+from leeway_drift.profile.reference import ReferenceRows, read_reference
 from leeway_drift.reading.events import Stream
 from leeway_drift.service.alibi_process import WorkerError, WorkerProcess
-from leeway_drift.service.alibi_protocol import Arrays, FrameError, encode, judgement_from_json
+from leeway_drift.service.alibi_protocol import FrameError, encode, judgement_from_json
+from leeway_drift.service.alibi_rows import Layout
 from leeway_drift.streaming.backend import BackendUnavailable
 
 logger = logging.getLogger(__name__)
@@ -42,8 +39,9 @@ IDLE_SECONDS = 600.0
 LONGEST_PAUSE_SECONDS = 300.0
 """Between a death and the next start at most; the first pause is a second, and each death doubles it."""
 
-_SECONDS_OF_TARGET = 30 * 86_400.0
-_RATES = (0.001, 0.2)
+_THIRTY_DAYS = 30 * 86_400.0
+_HIGHEST_RATE = 0.25
+_LAYOUTS = 64
 
 
 class AlibiBackend:
@@ -86,6 +84,7 @@ class AlibiBackend:
         self._deaths_in_a_row = 0
         self._not_before = -math.inf
         self._restarts = 0
+        self._layouts: dict[str, Layout] = {}
 
     @property
     def detectors(self) -> Sequence[str]:
@@ -130,11 +129,18 @@ class AlibiBackend:
 
     def _judge(self, stream: Stream, profile: Profile, reference: bytes, sample: Rows) -> Sequence[Judgement]:
         key = _key(profile, reference)
-        question = encode({"op": "judge", "version": key}, _arrays(profile, sample))
+        if key not in self._layouts:
+            self._layouts[key] = Layout.of(profile, _read(profile, reference))
+            while len(self._layouts) > _LAYOUTS:
+                self._layouts.pop(next(iter(self._layouts)))
+        layout = self._layouts[key]
+        question = encode({"op": "judge", "version": key}, layout.of_window(sample))
         answer = self._ask(question, self._judge_seconds)
         if answer.get("unknown"):
             logger.info("calibrating Alibi-Detect for %s %s", stream.model, stream.version)
-            self._ask(_load(key, profile, reference), self._load_seconds)
+            header = {"op": "load", "version": key, "features": layout.features, "rate": _rate(profile)}
+            rows = layout.of_reference(_read(profile, reference), in_order_of_time=profile.calibrated)
+            self._ask(encode(header, rows), self._load_seconds)
             answer = self._ask(question, self._judge_seconds)
         try:
             judgements = [judgement_from_json(judgement) for judgement in answer["judgements"]]
@@ -189,58 +195,28 @@ class AlibiBackend:
             self._process = None
 
 
+def _read(profile: Profile, reference: bytes) -> ReferenceRows:
+    try:
+        return read_reference(reference, profile)
+    except ProfileError as error:
+        raise BackendUnavailable(f"drift-reference.npz: {error}") from error
+
+
 def _key(profile: Profile, reference: bytes) -> str:
+    """Equal for versions that the worker may judge alike."""
     digest = hashlib.sha256(reference)
-    digest.update(repr((_features(profile), _rate(profile))).encode())
+    digest.update(repr((profile.plan.features, profile.calibrated, _rate(profile))).encode())
     return digest.hexdigest()
 
 
-def _features(profile: Profile) -> list[tuple[str, int | None]]:
-    """Names, and numbers of categories; numeric ones first, as the arrays have them."""
-    numeric, categorical = _by_kind(profile)
-    return [(name, None) for name in numeric] + [(name, len(plan.categories)) for name, plan in categorical.items()]
-
-
-def _by_kind(profile: Profile) -> tuple[list[str], dict[str, ColumnPlan]]:
-    features = profile.plan.features
-    numeric = [name for name, plan in features.items() if plan.edges is not None]
-    return numeric, {name: plan for name, plan in features.items() if plan.edges is None}
-
-
 def _rate(profile: Profile) -> float:
-    """Share of windows that may be over their threshold, so that 2 of 3 in a row are as rare as the profile wants.
+    """Share of windows that each detector may judge over, so that alarms are as rare as the profile's target.
 
-    Two of three independent windows are over with probability 3 rate²; with w windows' length in units of 30 days per
-    wanted alarm, that makes rate = sqrt(w / 3).
+    An alarm is 2 of 3 windows over, whose probability is about 3 rate²; with w windows in 30 days and d detectors,
+    w 3 rate² = target / d. The native detectors keep to the same target among themselves.
     """
-    windows = profile.window_seconds / _SECONDS_OF_TARGET * profile.target_false_alarms_per_30_days
-    return min(max(math.sqrt(windows / 3), _RATES[0]), _RATES[1])
-
-
-def _load(key: str, profile: Profile, reference: bytes) -> bytes:
-    try:
-        rows = read_reference(reference, profile)
-    except ProfileError as error:
-        raise BackendUnavailable(f"drift-reference.npz: {error}") from error
-    arrays = _arrays(profile, rows)
-    header = {"op": "load", "version": key, "features": _features(profile), "rate": _rate(profile)}
-    return encode(header, arrays)
-
-
-def _arrays(profile: Profile, rows: Rows) -> Arrays:
-    numeric, categorical = _by_kind(profile)
-    numbers = np.full((rows.count, len(numeric)), np.nan, dtype=np.float32)
-    for index, name in enumerate(numeric):
-        if name in rows.numeric:
-            numbers[:, index] = rows.column(name)
-    codes = np.full((rows.count, len(categorical)), -1, dtype=np.int16)
-    for index, (name, plan) in enumerate(categorical.items()):
-        if name in rows.categorical:
-            codes[:, index] = _codes(rows.column(name), plan.categories)
-    return {"numbers": numbers, "codes": codes}
-
-
-def _codes(values: npt.NDArray[np.object_], categories: Sequence[str]) -> list[int]:
-    known: dict[str | None, int] = {category: code for code, category in enumerate(categories)}
-    known[None] = -1
-    return [known.get(value, len(categories)) for value in values]
+    target = profile.target_false_alarms_per_30_days
+    if target is None or not profile.window_seconds:
+        return _HIGHEST_RATE  # nothing is calibrated, so nothing uses it
+    windows = _THIRTY_DAYS / profile.window_seconds
+    return min(math.sqrt(target / len(DETECTORS) / 3 / windows), _HIGHEST_RATE)

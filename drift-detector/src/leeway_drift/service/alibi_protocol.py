@@ -8,6 +8,7 @@ each with one frame; an answer with ``error`` says in one sentence what it could
 import io
 import json
 import struct
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -122,7 +123,10 @@ def _pack(arrays: Arrays) -> bytes:
     if objects := sorted(name for name, values in arrays.items() if values.dtype.hasobject):
         raise FrameError(f"arrays of objects, expected numbers only: {', '.join(objects)}")
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
+    with zipfile.ZipFile(buffer, "w") as file:
+        for name, values in arrays.items():
+            with file.open(f"{name}.npy", "w") as member:
+                np.lib.format.write_array(member, values, allow_pickle=False)
     return buffer.getvalue()
 
 
