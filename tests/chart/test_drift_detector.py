@@ -42,6 +42,13 @@ def test_its_configuration_is_a_file_that_it_is_told_to_read(render: Render) -> 
         "store": {"enabled": True, "sample": 1, "retention": 30 * 24 * 3600},
     }
     assert volume(rendered, "/etc/leeway")["configMap"] == {"name": NAME}
+    assert container(rendered)["args"] == [
+        "serve",
+        "--config=/etc/leeway/config.json",
+        "--data-dir=/var/lib/leeway",
+        "--port=8080",
+        "--metrics-port=8082",
+    ]
 
 
 def test_what_is_set_reaches_the_file_as_the_detector_reads_it(render: Render) -> None:
