@@ -15,7 +15,7 @@ from drill.run import WINDOW_ROWS, Plan, run
 
 _WARM_UP, _FAULTY = 10, 5  # windows: 7 for the trailing reference and some to be judged; an alarm takes 2 of 3
 _SPEED = 14_400.0  # a day in six seconds
-_FROM = 1_380_585_600  # 1 October 2013
+_FROM = 1_379_217_600  # 15 September 2013
 
 
 def main() -> int:
@@ -30,7 +30,9 @@ def main() -> int:
         version = detector.stable_version(kube)
         plan = Plan(test.since(_FROM), _WARM_UP * WINDOW_ROWS, fault, _FAULTY * WINDOW_ROWS, _SPEED)
         seconds = plan.requests()[-1].due / _SPEED
-        print(f"{demo.MODEL} {version}, flights from 1 October 2013: {_WARM_UP} windows as they were, {_FAULTY} with")
+        print(
+            f"{demo.MODEL} {version}, flights from 15 September 2013: {_WARM_UP} windows as they were, {_FAULTY} with"
+        )
         print(f"{fault.what}. A day takes {86400 / _SPEED:.0f} s, all of it {seconds:.0f} s.\n")
         findings = run(plan, kube, up.endpoint(cluster), version, watch=_Screen().show)
     except (CommandFailedError, ReplayFailedError) as error:
@@ -61,8 +63,9 @@ def _tell(findings: Findings, fault: Fault) -> set[str]:
     print(f"\n{fault.what}:")
     for alarm in seen:
         where = f" in {', '.join(alarm.columns[:3])}" if alarm.columns else ""
+        when = f"in whole window {alarm.windows} of the fault" if alarm.windows else "in the window it began in"
         ratio = "" if alarm.ratio is None else f", {alarm.ratio:.2f} times its threshold"
-        print(f"  {alarm.detector} saw it{where} in window {alarm.windows} of the fault{ratio}")
+        print(f"  {alarm.detector} saw it{where}, {when}{ratio}")
     if not seen:
         print("  no detector raised an alarm for it")
     return {alarm.detector for alarm in seen}

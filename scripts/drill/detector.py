@@ -35,13 +35,15 @@ def begin(kube: Kube, *, version: str, start: int, speed: float) -> tuple[str, s
     return answer["drill"], answer["request_id_prefix"]
 
 
-def status(kube: Kube, version: str, drill: str) -> dict[str, Any]:
-    """Return the status document of a drill.
+def status(kube: Kube, version: str, drill: str | None = None) -> dict[str, Any]:
+    """Return the status document of a version, or of a drill.
 
     Raises:
         CommandFailedError: there is none.
     """
-    path = f"{_SERVICE}/v1/status/{demo.NAMESPACE}/{demo.MODEL}/{version}?drill={drill}"
+    path = f"{_SERVICE}/v1/status/{demo.NAMESPACE}/{demo.MODEL}/{version}"
+    if drill is not None:
+        path += f"?drill={drill}"
     document: dict[str, Any] = json.loads(kube.kubectl("get", "--raw", path))
     return document
 

@@ -12,7 +12,7 @@ class Seen:
 
     Attributes:
         detector: as `detector/reference`.
-        windows: that ended after the fault began, until and with the one that raised the alarm.
+        windows: wholly faulty ones, until and with the one that raised the alarm; 0 is the one the fault began in.
         ratio: of score to threshold in that window; None if the document does not say.
         columns: with the largest score first.
     """
@@ -56,11 +56,13 @@ class Findings:
         """Detectors that had no alarm when the fault began and raised one since, the first of them first."""
         already = set(self.healthy[-1]["detected"]) if self.healthy else set()
         found: dict[str, Seen] = {}
-        for number, window in enumerate(self.faulty, start=1):
+        whole = 0
+        for window in self.faulty:
+            whole += _seconds(window["start"]) >= self.begin
             for detector in window["detected"]:
                 if detector not in already and detector not in found:
                     columns = self._columns.get((detector, window["end"]), ())
-                    found[detector] = Seen(detector, number, window["ratios"].get(detector), columns)
+                    found[detector] = Seen(detector, whole, window["ratios"].get(detector), columns)
         return list(found.values())
 
     def _ordered(self) -> list[Mapping[str, Any]]:

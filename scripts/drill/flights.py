@@ -41,6 +41,10 @@ class Flights:
         """Rows from a time on."""
         return self.part(bisect_left(self.times, time), len(self))
 
+    def until(self, time: int) -> "Flights":
+        """Rows before a time."""
+        return self.part(0, bisect_left(self.times, time))
+
     def batches(self, rows: int) -> Iterator["Flights"]:
         """Consecutive parts of `rows` rows; the rest that is smaller is left out."""
         for start in range(0, len(self) - rows + 1, rows):

@@ -16,6 +16,7 @@ from drill.flights import Flights
 from drill.replay import Client, ReplayFailedError, Request, pace, requests
 
 WINDOW_ROWS = 1000
+_AFTER = 7 * 86400  # by then its last window has ended
 _POLL_SECONDS = 0.5
 _CLOSING_SECONDS = 8.0  # the detector waits 5 s for what comes late, then judges
 
@@ -44,8 +45,8 @@ class Plan:
 
     @property
     def begin(self) -> int:
-        """Event time at which the fault begins; of a replay without one, the end."""
-        return self.flights.times[min(self.healthy, len(self.flights) - 1)]
+        """Event time at which the fault begins; of a replay without one, after its last row."""
+        return self.flights.times[self.healthy] if self.fault else self.flights.times[-1] + _AFTER
 
 
 def run(

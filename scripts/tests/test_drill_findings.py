@@ -52,9 +52,16 @@ def test_an_alarm_after_the_fault_is_found_with_its_column_ratio_and_delay():
 
 def test_an_alarm_that_was_on_before_the_fault_is_no_finding():
     findings = Findings(THIRD_OF_OCTOBER)
-    findings.take(status(window(2, "slow/training"), window(3, "slow/training")))
+    findings.take(status(window(1), window(2, "slow/training"), window(3, "slow/training")))
 
     assert findings.seen() == []
+
+
+def test_the_window_in_which_the_fault_began_is_no_whole_window_of_it():
+    findings = Findings(THIRD_OF_OCTOBER + 3600)
+    findings.take(status(window(1), window(2), window(3, "data_quality/training"), window(4, "slow/training")))
+
+    assert {seen.detector: seen.windows for seen in findings.seen()} == {"data_quality/training": 0, "slow/training": 1}
 
 
 def test_an_episode_is_counted_when_it_begins_and_not_while_it_lasts():
