@@ -49,6 +49,8 @@ clean: ## Stop every cluster and remove all that is cached
 ##@ Without a cluster
 serve: ## Train if needed and serve the flights model on http://127.0.0.1:8080
 	@scripts/serve.sh
+bench-path: ## What capture and KServe's agent cost a prediction: requests/s, latency, CPU
+	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m bench.path "$$("$$LEEWAY_UV" run --quiet --frozen python -m cluster bundle)"
 images: ## Build the images and print their sizes
 	@$(images) build
 tools: ## Fetch helm and kubectl
@@ -72,4 +74,4 @@ e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up test status env load demo-drift down clean serve images tools check lint types unit chart e2e help
+.PHONY: up test status env load demo-drift down clean serve bench-path images tools check lint types unit chart e2e help

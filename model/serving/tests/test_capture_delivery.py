@@ -114,7 +114,7 @@ def test_every_inference_arrives_once_in_batches_on_one_connection(
 ) -> None:
     capture, counts = start(received.url)
     for number in range(40):
-        capture.offer(replace(INFERENCE, request_id=str(number)))
+        capture.offer(INFERENCE._replace(request_id=str(number)))
     capture.close(PATIENCE)
     events = [event for body in received.bodies for event in json.loads(body)]
     requests = [json.loads(event["metadata"])["X-Request-Id"][0] for event in events[::2]]
@@ -155,12 +155,12 @@ def test_a_batch_that_is_refused_is_lost_and_the_next_is_sent(
 ) -> None:
     received.answers = answers
     capture, counts = start(received.url)
-    secret = replace(INFERENCE, request=b'{"name":"Ishmael"}')
+    secret = INFERENCE._replace(request=b'{"name":"Ishmael"}')
     with caplog.at_level(logging.INFO):
         capture.offer(secret)
         for _ in range(attempts):
             assert received.more.acquire(timeout=PATIENCE)
-        capture.offer(replace(secret, request_id="r-2"))
+        capture.offer(secret._replace(request_id="r-2"))
         capture.close(PATIENCE)
     assert len(received.bodies) == attempts + 1
     assert counts == {"failed": 2, "sent": 2}
@@ -198,7 +198,7 @@ def test_a_sampled_out_inference_is_counted_and_neither_of_its_events_is_sent(
 ) -> None:
     capture, counts = start(received.url, replace(LIMITS, inferences=1000), sample=0.5)
     for number in range(400):
-        capture.offer(replace(INFERENCE, request_id=str(number)))
+        capture.offer(INFERENCE._replace(request_id=str(number)))
     capture.close(PATIENCE)
     assert counts["sent"] + counts["sampled_out"] == 800
     assert 300 < counts["sent"] < 500

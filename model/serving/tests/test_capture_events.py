@@ -66,7 +66,7 @@ def inference(**changes: Any) -> Inference:
         started=1772442901.123456,
         ended=1772442901.125,
     )
-    return replace(json_answer, **changes)
+    return json_answer._replace(**changes)
 
 
 def events_of(*inferences: Inference) -> list[dict[str, Any]]:

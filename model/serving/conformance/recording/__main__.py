@@ -1,7 +1,7 @@
 """Records what KServe's agent really sends: `python -m recording --agent AGENT --bundle DIR --output DIR`.
 
-The agent is started in front of `leeway-serve` with the arguments of KServe's pod webhook, and logs to a sink that keeps
-everything. Each case becomes one file, a list of events in the order of their arrival, in the form of
+The agent is started in front of `leeway-serve` with the arguments of KServe's pod webhook, and logs to a sink that
+keeps everything. Each case becomes one file, a list of events in the order of their arrival, in the form of
 `schemas/examples/events`. Ids and times differ between two recordings.
 """
 

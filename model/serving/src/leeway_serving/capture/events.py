@@ -1,12 +1,12 @@
 """Inferences as CloudEvents 1.0 in JSON batches, with the types and attributes of KServe's own logger."""
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import blake2b
 from http import HTTPStatus
-from typing import Any
+from typing import NamedTuple
 
 import orjson
 
@@ -14,15 +14,13 @@ from leeway_serving.capture.settings import CaptureSettings
 
 BATCH_MEDIA_TYPE = "application/cloudevents-batch+json"
 EVENTS_PER_INFERENCE = 2
-_TYPE = "org.kubeflow.serving.inference."
-_JSON = "application/json"
-_BINARY = "application/octet-stream"
+_JSON = b"application/json"
+_BINARY = b"application/octet-stream"
 _OVERHEAD_BYTES = 2048
 """What attributes and objects of an inference's two events take beside its bodies, generously."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inference:
+class Inference(NamedTuple):  # a frozen dataclass takes several times as long to make, on the event loop
     """A request whose body was read, and its answer.
 
     Attributes:
@@ -70,47 +68,63 @@ def sampled(request_id: str, share: float) -> bool:
 def batch(inferences: Iterable[tuple[str, Inference]], settings: CaptureSettings) -> bytes:
     """The body of one delivery, with the request before its response.
 
+    It is put together from pieces of JSON rather than from objects: this runs beside the predictions, for every one of
+    them, and would otherwise cost them a tenth of their rate.
+
     Args:
-        inferences: each with its id, which both of its events get, as KServe's logger does it.
+        inferences: each with its id, of letters, digits and hyphens, which both of its events get, as KServe's logger
+            does it.
         settings: whose inferences they are.
     """
-    common = {
+    return b"[%b]" % b",".join(event for id_, inference in inferences for event in _events(id_, inference, settings))
+
+
+def _events(id_: str, inference: Inference, settings: CaptureSettings) -> tuple[bytes, bytes]:
+    metadata = orjson.dumps(orjson.dumps({"X-Request-Id": [inference.request_id]}).decode())
+    head = _head(settings, inference.version, inference.digest)
+    both = b'%b,"id":"%b","metadata":%b,"type":"org.kubeflow.serving.inference.' % (head, id_.encode(), metadata)
+    # Only what the model has answered is known to be JSON. What was refused goes as it came.
+    readable = inference.status == HTTPStatus.OK and not inference.binary_request
+    request = b'%brequest","time":"%b","datacontenttype":"%b",%b}' % (
+        both,
+        _timestamp(inference.started),
+        _BINARY if inference.binary_request else _JSON,
+        _data(inference.request, readable=readable),
+    )
+    response = b'%bresponse","time":"%b","status":"%d","datacontenttype":"%b",%b}' % (
+        both,
+        _timestamp(inference.ended),
+        inference.status,
+        _BINARY if inference.binary_response else _JSON,
+        _data(inference.response, readable=not inference.binary_response),
+    )
+    return request, response
+
+
+@lru_cache(maxsize=4)
+def _head(settings: CaptureSettings, version: str, digest: str | None) -> bytes:
+    """What all events of a version begin with."""
+    attributes = {
         "specversion": "1.0",
         "source": f"/{settings.namespace}/{settings.inferenceservice}",
         "inferenceservicename": settings.inferenceservice,
         "namespace": settings.namespace,
         "component": "predictor",
+        "endpoint": version,
+        "modelversion": version,
     }
-    return orjson.dumps([event for id_, inference in inferences for event in _events(id_, inference, common)])
+    return orjson.dumps(attributes | ({} if digest is None else {"bundledigest": digest}))[:-1]
 
 
-def _events(id_: str, inference: Inference, common: dict[str, str]) -> Iterator[dict[str, Any]]:
-    metadata = orjson.dumps({"X-Request-Id": [inference.request_id]}).decode()
-    both = common | {"id": id_, "endpoint": inference.version, "modelversion": inference.version, "metadata": metadata}
-    if inference.digest is not None:
-        both["bundledigest"] = inference.digest
-    # Only what the model has answered is known to be JSON. What was refused goes as it came.
-    readable = inference.status == HTTPStatus.OK and not inference.binary_request
-    yield both | {
-        "type": _TYPE + "request",
-        "time": _timestamp(inference.started),
-        "datacontenttype": _BINARY if inference.binary_request else _JSON,
-        **_data(inference.request, readable=readable),
-    }
-    yield both | {
-        "type": _TYPE + "response",
-        "time": _timestamp(inference.ended),
-        "status": str(inference.status),
-        "datacontenttype": _BINARY if inference.binary_response else _JSON,
-        **_data(inference.response, readable=not inference.binary_response),
-    }
+def _data(body: bytes, *, readable: bool) -> bytes:
+    return b'"data":%b' % body if readable else b'"data_base64":"%b"' % b64encode(body)
 
 
-def _data(body: bytes, *, readable: bool) -> dict[str, Any]:
-    if readable:
-        return {"data": orjson.Fragment(body)}  # into the batch as it is, neither parsed nor written again
-    return {"data_base64": b64encode(body).decode()}
+def _timestamp(seconds: float) -> bytes:
+    whole, microseconds = divmod(round(seconds * 1_000_000), 1_000_000)
+    return b"%b.%06dZ" % (_second(whole), microseconds)
 
 
-def _timestamp(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+@lru_cache(maxsize=16)
+def _second(seconds: int) -> bytes:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()

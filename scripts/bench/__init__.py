@@ -1,0 +1,1 @@
+"""What Leeway costs, measured."""
