@@ -50,7 +50,12 @@ class Labelled:
         return self.where(np.argsort(self.times, kind="stable")[-count:])
 
 
-def cohort(labelled: Labelled, age: float, now: int) -> Labelled:
+def before(age: float, now: int) -> int:
+    """The time before which a prediction is at least ``age`` seconds old, in microseconds since 1970."""
+    return now - int(age * 1e6) + 1
+
+
+def cohort(labelled: Labelled, age: float, until: int) -> Labelled:
     """Cut the cohort of an age: predictions at least that old, whose label was first observed within that age.
 
     Every prediction of every version has then had the same time to be labelled: labels that come fast (the easy
@@ -60,10 +65,9 @@ def cohort(labelled: Labelled, age: float, now: int) -> Labelled:
     Args:
         labelled: of one version.
         age: in seconds.
-        now: in microseconds since 1970.
+        until: ``before(age, now)`` or earlier.
     """
-    old_enough = now - labelled.times >= age * 1e6
-    return labelled.where(old_enough & (labelled.delays <= age))
+    return labelled.where((labelled.times < until) & (labelled.delays <= age))
 
 
 def usual_age(delays: Float64Array) -> float:

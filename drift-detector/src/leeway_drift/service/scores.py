@@ -8,7 +8,7 @@ import numpy as np
 
 from leeway_drift.detectors.concept import ConceptDetector
 from leeway_drift.detectors.interface import Judgement
-from leeway_drift.labels.cohorts import Labelled, closed_windows, cohort, usual_age
+from leeway_drift.labels.cohorts import Labelled, before, closed_windows, cohort, usual_age
 from leeway_drift.labels.performance import performance
 from leeway_drift.labels.target import Target
 from leeway_drift.profile import Profile
@@ -151,7 +151,7 @@ class Scores:
         """
         now = to_microseconds(self._clock())
         first = 0 if since is None else to_microseconds(since)
-        end = now if until is None else to_microseconds(until)
+        end = now + 1 if until is None else to_microseconds(until)
         with self._database.read() as connection:
             known = {
                 version: entry.target
@@ -172,7 +172,7 @@ class Scores:
                 (target, labelled.get(version)),
                 age=age,
                 since=first,
-                until=min(end, now - int(age * _MICROSECONDS)),
+                until=min(end, before(age, now)),
             )
             for version, target in sorted(known.items(), key=lambda item: item[0].version)
         ]
@@ -188,7 +188,7 @@ class Scores:
             target = known.target if known is not None else None
             if target is None:
                 return None, None
-            return target, reading.labelled(connection, version, target, 0, to_microseconds(self._clock()))
+            return target, reading.labelled(connection, version, target, 0, to_microseconds(self._clock()) + 1)
 
     def _performance(
         self, version: Stream, predicted: tuple[Target | None, Labelled | None], *, age: float, since: int, until: int
@@ -198,7 +198,7 @@ class Scores:
         if target is None or rows is None:
             reason = "what it predicts is not known: no manifest, and no output named probabilities or prediction"
             return Performance(version, None, age, None, 0, 0, None, None, {}, reason)
-        chosen = cohort(rows, age, until + int(age * _MICROSECONDS))
+        chosen = cohort(rows, age, until)
         if rows.count >= reading.MAX_LABELS:  # older ones were not read: the cohort begins where reading stopped
             since = max(since, int(rows.times.min()))
         with self._database.read() as connection:
@@ -226,12 +226,10 @@ class Scores:
         )
         target, rows = self.labelled(version)
         age = usual_age(rows.delays) if rows is not None else 0.0
-        old_enough = cohort(rows, age, now) if rows is not None else None
+        old_enough = cohort(rows, age, before(age, now)) if rows is not None else None
         newest = old_enough.newest(detector.window_labels) if old_enough is not None else None
         start = int(newest.times.min()) if newest is not None and newest.count else 0
-        measured = self._performance(
-            version, (target, newest), age=age, since=start, until=now - int(age * _MICROSECONDS)
-        )
+        measured = self._performance(version, (target, newest), age=age, since=start, until=before(age, now))
         judgement = self._judge(detector, watched, target, old_enough, profile)
         gaps = [column.score_ratio for column in judgement.columns if column.name == "calibration_gap"]
         return Score(
