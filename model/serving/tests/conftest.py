@@ -191,7 +191,7 @@ def server(served: Served) -> Server:
     return Server().serve(served)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_server() -> Callable[..., Server]:
     return Server
 

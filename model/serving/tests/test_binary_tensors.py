@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leeway_serving.errors import RequestError
+from leeway_serving.loading import Served
 from leeway_serving.protocol import binary, v2
 from leeway_serving.signature import Input, Output, Signature
 
@@ -294,6 +295,25 @@ def test_a_binary_answer_over_http_says_how_much_of_it_is_json(server: Any) -> N
     assert [o["parameters"]["binary_data_size"] for o in listed] == [8, 8]
     assert len(answer.content) == json_bytes + 16
     assert np.frombuffer(answer.content[json_bytes + 8 :], "<f4").sum() == pytest.approx(1)
+
+
+@given(st.data())
+def test_no_binary_request_is_a_fault_of_the_server(served: Served, make_server: Any, data: st.DataObject) -> None:
+    """A whole request with some of its bytes changed, cut off or added, and lengths that fit it or do not."""
+    body, headers = body_of()
+    at, cut = data.draw(st.integers(0, len(body))), data.draw(st.integers(0, 12))
+    changed = body[:at] + data.draw(st.binary(max_size=12)) + body[at + cut :]
+    length = data.draw(st.just(headers["inference-header-content-length"]) | st.integers(0, 400).map(str))
+    server = make_server().serve(served)
+    answer = server.request(
+        "POST",
+        "/v2/models/flights/infer",
+        content=changed,
+        headers=headers | {"inference-header-content-length": length},
+    )
+    assert answer.status_code in (200, 400, 413)
+    if answer.status_code != 200:
+        assert list(answer.json()) == ["error"]
 
 
 @pytest.mark.parametrize("length", ["", "-1", "1e3", "0x10", "9" * 30, "٣"])
