@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leeway_drift.columns import Rows
-from leeway_drift.reading.decode import MAX_CELLS, MAX_COLUMNS, decode
+from leeway_drift.reading.decode import MAX_CELLS, MAX_COLUMNS, Inference, decode
 from leeway_drift.reading.errors import Undecodable
 from leeway_drift.reading.events import Kind
 
@@ -17,9 +17,10 @@ REQUEST = {"departure_delay": [-4.0, 31.0], "temperature": [39.02, None], "carri
 RESPONSE = {"label": [0.0, 1.0], "probabilities.0": [0.96, 0.125], "probabilities.1": [0.04, 0.875]}
 
 
-def columns(rows: Rows | None) -> dict[str, list[Any]]:
+def columns(inference: Inference | None) -> dict[str, list[Any]]:
     """Rows as lists with None for what is missing; numbers as float32."""
-    assert rows is not None
+    assert inference is not None
+    rows = inference.rows
     read = {name: rows.column(name).tolist() for name in rows.categorical}
     for name in rows.numeric:
         read[name] = [None if math.isnan(value) else value for value in rows.column(name).tolist()]
@@ -183,9 +184,30 @@ tensors = st.fixed_dictionaries(
 )
 def test_no_body_does_more_than_be_undecodable(body: bytes):
     try:
-        rows = decode(body, Kind.REQUEST)
+        inference = decode(body, Kind.REQUEST)
     except Undecodable:
         return
-    if rows is not None:
+    if inference is not None:
+        rows = inference.rows
         assert rows.numbers.shape == (rows.count, len(rows.numeric))
         assert rows.strings.shape == (rows.count, len(rows.categorical))
+
+
+def test_nan_is_read_though_a_strict_parser_refuses_it():
+    body = b'{"inputs": [{"name": "x", "datatype": "FP64", "shape": [2, 1], "data": [NaN, 1.5]}]}'
+    assert columns(decode(body, Kind.REQUEST, orjson.loads)) == {"x": [None, 1.5]}
+
+
+@pytest.mark.parametrize(("identity", "read"), [("r-1", "r-1"), ("", None), (7, None), ("x" * 300, None)])
+def test_the_id_of_a_v2_answer_is_kept_if_it_is_one(identity: object, read: str | None):
+    tensor = {"name": "label", "datatype": "INT64", "shape": [1], "data": [1]}
+    inference = decode(json.dumps({"id": identity, "outputs": [tensor]}).encode(), Kind.RESPONSE)
+    assert inference is not None
+    assert inference.id == read
+
+
+def test_a_string_among_numbers_is_refused_however_many_columns_there_are():
+    tensors = [{"name": name, "datatype": "FP32", "shape": [1, 1], "data": [1.0]} for name in "abc"]
+    tensors[1]["data"] = ["1.5"]
+    with pytest.raises(Undecodable, match=r"b: '1\.5', expected a number"):
+        decode(json.dumps({"inputs": tensors}).encode(), Kind.REQUEST)

@@ -1,8 +1,8 @@
 """Columns: what a request, a response and the reference are made of, whatever shape they were sent in."""
 
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -22,9 +22,7 @@ def as_float32(values: npt.NDArray[np.generic]) -> Float32Array:
         return values.astype(np.float32) + np.float32(0)
 
 
-_OBJECTS_NBYTES = (
-    656  # measured with tracemalloc: Rows, two array headers, and the entry that a window puts around them
-)
+_OBJECTS_NBYTES = 656  # measured with tracemalloc: Rows, two array headers, and the entry of whoever keeps them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,16 +65,21 @@ class Rows:
         text = sum(sys.getsizeof(value) for value in self.strings.flat if value is not None)
         return self.numbers.nbytes + self.strings.nbytes + text + _OBJECTS_NBYTES
 
-    @property
-    def names_nbytes(self) -> int:
-        """Memory held by the columns' names, in bytes."""
-        return sum(sys.getsizeof(name) for name in (*self.numeric, *self.categorical))
+    def take(self, rows: npt.NDArray[np.generic]) -> Self:
+        """Some of these rows, by index or mask, as a copy."""
+        return type(self)(self.numeric, self.numbers[rows], self.categorical, self.strings[rows])
 
-    def sharing_names_with(self, other: Self) -> Self | None:
-        """These rows with the other's tuples of names, so that they are held once; None if the names differ."""
-        if (self.numeric, self.categorical) != (other.numeric, other.categorical):
-            return None
-        return replace(self, numeric=other.numeric, categorical=other.categorical)
+    def select(self, names: Iterable[str]) -> Self:
+        """The columns of these names alone, in the order they have here."""
+        wanted = frozenset(names)
+        numeric = [index for index, name in enumerate(self.numeric) if name in wanted]
+        categorical = [index for index, name in enumerate(self.categorical) if name in wanted]
+        return type(self)(
+            tuple(self.numeric[index] for index in numeric),
+            self.numbers[:, numeric],
+            tuple(self.categorical[index] for index in categorical),
+            self.strings[:, categorical],
+        )
 
     def column(self, name: str) -> npt.NDArray[Any]:
         """Values ``[rows]`` of one column; KeyError if these rows do not have it."""
@@ -85,3 +88,19 @@ class Rows:
         if name in self.categorical:
             return self.strings[:, self.categorical.index(name)]
         raise KeyError(name)
+
+
+def stack(parts: Iterable[Rows]) -> list[Rows]:
+    """Rows of many events below each other: one for each set of columns that occurs, in order of first occurrence."""
+    groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Rows]] = {}
+    for rows in parts:
+        groups.setdefault((rows.numeric, rows.categorical), []).append(rows)
+    return [
+        Rows(
+            numeric,
+            np.concatenate([rows.numbers for rows in group]),
+            categorical,
+            np.concatenate([rows.strings for rows in group]),
+        )
+        for (numeric, categorical), group in groups.items()
+    ]

@@ -7,7 +7,9 @@ the model and are not trusted.
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -29,25 +31,56 @@ MAX_NAME = 256
 """Characters of a column's name."""
 
 Column = npt.NDArray[Any]
+Loads = Callable[[bytes], Any]
+Named = tuple[list[str], list[list[Any]]]
+
+_SCALARS = frozenset({int, float, bool, type(None)})
+_TEXTS = frozenset({str, type(None)})
 
 
-def decode(body: bytes, kind: Kind) -> Rows | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class Inference:
+    """Half an inference.
+
+    Attributes:
+        rows: what was asked or answered.
+        id: of the V2 request or response; None if it has none.
+    """
+
+    rows: Rows
+    id: str | None
+
+
+def decode(body: object, kind: Kind, loads: Loads = json.loads) -> Inference | None:
     """Decode what an event carries.
 
     A tensor or V1 value of k > 1 numbers per row becomes the columns ``name.0`` … ``name.<k-1>``. V1 rows without
     names are a tensor called ``instances`` or ``predictions``. Numbers become float32, as the model sees them.
 
+    Args:
+        body: bytes as they were sent, or the document that a batch's parser has made of them.
+        kind: which half.
+        loads: a parser of strict JSON that raises ValueError; what it refuses is tried with Python's own, which reads
+            NaN as clients of the KServe SDK send it.
+
     Returns:
-        The rows; None if the body is no inference at all (nothing, or JSON without these keys).
+        What it holds; None if the body is no inference at all (nothing, or JSON without these keys).
 
     Raises:
         Undecodable: it is meant to be an inference and is not readable as one.
     """
     if not body:
         return None
-    document, tail = _split(body)
+    document, tail = _split(body, loads) if isinstance(body, bytes) else (body, b"")
     if not isinstance(document, dict):
         return None
+    rows = _rows(document, kind, tail)
+    identity = document.get("id")
+    known = isinstance(identity, str) and 0 < len(identity) <= MAX_NAME and identity.isprintable()
+    return None if rows is None else Inference(rows, identity if known else None)
+
+
+def _rows(document: Mapping[str, Any], kind: Kind, tail: bytes) -> Rows | None:
     tensors, *rows = ("inputs", "instances", "rows") if kind is Kind.REQUEST else ("outputs", "predictions")
     if tensors in document:
         return _decode_v2(document[tensors], tail)
@@ -57,12 +90,13 @@ def decode(body: bytes, kind: Kind) -> Rows | None:
     return None
 
 
-def _split(body: bytes) -> tuple[Any, bytes]:
+def _split(body: bytes, loads: Loads) -> tuple[Any, bytes]:
     """The leading JSON value and the binary tensors behind it, whose offset no header of the event tells."""
-    try:
-        return json.loads(body), b""
-    except (ValueError, RecursionError):
-        pass
+    for parse in (loads, json.loads):
+        try:
+            return parse(body), b""
+        except (ValueError, RecursionError):
+            pass
     try:
         _, end = json.JSONDecoder().raw_decode(body.decode("latin-1"))  # one character is one byte: end is an offset
         return json.loads(body[:end].decode()), body[end:]
@@ -75,6 +109,8 @@ def _decode_v2(tensors: Any, tail: bytes) -> Rows | None:
         raise Undecodable("tensors: expected a list of objects")
     if not any("data" in tensor or "parameters" in tensor for tensor in tensors):
         return None  # a model's metadata lists its tensors under the same keys, without data
+    if (rows := _plain_rows(tensors)) is not None:
+        return rows
     columns: dict[str, Column] = {}
     count: int | None = None
     for tensor in tensors:
@@ -88,6 +124,61 @@ def _decode_v2(tensors: Any, tail: bytes) -> Rows | None:
         values, tail = _values(name, tensor, shape, tail)
         _add(columns, name, values.reshape(count, math.prod(shape[1:])))
     return Rows.of(columns, count or 0)
+
+
+def _plain_rows(tensors: Sequence[Mapping[str, Any]]) -> Rows | None:
+    """Tensors with a list of scalars each, in two calls of numpy however many they are.
+
+    Nearly all requests are like this, and a call per tensor would be most of the work; None for everything else, which
+    is read, or refused with its reason, tensor by tensor.
+    """
+    parts: dict[bool, Named] = {False: ([], []), True: ([], [])}
+    first = tensors[0].get("data")
+    count = len(first) if type(first) is list else 0
+    shapes = ([count, 1], [count])
+    for tensor in tensors:
+        name, datatype, data = tensor.get("name"), tensor.get("datatype"), tensor.get("data")
+        if not isinstance(name, str) or not isinstance(datatype, str) or not isinstance(data, list):
+            return None
+        shape = tensor.get("shape")
+        if len(data) != count or shape not in shapes or type(shape[0]) is not int:  # True and 1.0 equal 1
+            return None
+        texts = datatype == "BYTES"
+        if not texts and datatype not in NUMBERS:
+            return None
+        names, values = parts[texts]
+        names.append(name)
+        values.append(data)
+    return _pack(parts[False], parts[True], count)
+
+
+def _pack(numeric: Named, categorical: Named, count: int) -> Rows | None:
+    """Columns as rows; None if there are none, or a value is not of its column's type."""
+    (numeric_names, numbers), (categorical_names, texts) = numeric, categorical
+    names = (*numeric_names, *categorical_names)
+    plain = (
+        0 < count * len(names) <= MAX_CELLS
+        and _SCALARS.issuperset(map(type, chain.from_iterable(numbers)))
+        and _TEXTS.issuperset(map(type, chain.from_iterable(texts)))
+        and _good_names(names)
+    )
+    if not plain:
+        return None
+    values = np.empty((len(numbers), count), dtype=np.float64)
+    strings = np.empty((len(texts), count), dtype=np.object_)
+    try:
+        values[...] = numbers or values
+    except OverflowError:  # an integer that no float holds; which one is found out tensor by tensor
+        return None
+    strings[...] = texts or strings
+    return Rows(tuple(numeric_names), as_float32(values).T, tuple(categorical_names), strings.T)
+
+
+@lru_cache(maxsize=256)
+def _good_names(names: tuple[str, ...]) -> bool:
+    return len(names) == len(set(names)) <= MAX_COLUMNS and all(
+        len(name) <= MAX_NAME and name.isprintable() for name in names
+    )
 
 
 def _shape(name: str, shape: Any) -> list[int]:

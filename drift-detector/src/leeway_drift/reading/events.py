@@ -1,20 +1,28 @@
-"""Attributes of the events that KServe's logger sends: CloudEvents 1.0 in HTTP binary mode, attributes as headers.
+"""Attributes of the events of an inference: CloudEvents 1.0, as KServe's logger and Leeway's server send them.
 
-Whoever reaches the sink can write these headers, and some of them become metric labels: every value is checked
-against the pattern of what Kubernetes and Leeway would put there.
+The logger sends one event per request, its attributes as headers (binary mode); the server sends batches, JSON arrays
+of events. Whoever reaches the sink can write these attributes, and some of them become metric labels: every value is
+checked against the pattern of what Kubernetes and Leeway would put there.
 """
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
+from hashlib import blake2b
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _VISIBLE = re.compile(r"[!-~]{1,128}")
 _SLOTS = ("-a", "-b")
+_EXPECTED = {
+    "ce-": "a CloudEvent in HTTP binary mode from KServe's logger",
+    "": "a CloudEvent of a batch from Leeway's server",
+}
 
 
 class MalformedEvent(ValueError):  # noqa: N818 - it says what the event is, which is what callers ask
@@ -52,6 +60,8 @@ class Envelope:
         time: when the logger saw it.
         request_id: ``x-request-id`` of the inference; None if the logger does not record it or the client sent
             something that is no id (over 128 characters, or not visible ASCII).
+        answered: False for a response with another status than 200: it holds an error and no outputs. The logger,
+            which knows no status, sends responses with 200 only.
     """
 
     stream: Stream
@@ -60,15 +70,27 @@ class Envelope:
     id: str
     time: datetime
     request_id: str | None
+    answered: bool = True
 
     @property
-    def key(self) -> tuple[str, str, str, Kind]:
+    def inference(self) -> tuple[str, str, str]:
+        """What the request and the response of one inference have in common."""
+        return self.stream.namespace, self.inferenceservice, self.id
+
+    @property
+    def slot(self) -> str:
+        """``a`` or ``b`` under a ModelRollout, else empty."""
+        return self.inferenceservice[len(self.stream.model) + 1 :]
+
+    @property
+    def key(self) -> bytes:
         """What identifies the event. Not CloudEvents' (source, id): KServe gives both halves of an inference one."""
-        return self.stream.namespace, self.inferenceservice, self.id, self.kind
+        parts = (*self.inference, self.kind)
+        return blake2b("\0".join(parts).encode(), digest_size=16).digest()
 
 
 def parse_envelope(headers: Mapping[str, str]) -> Envelope:
-    """Read an event's attributes.
+    """Read an event's attributes from the headers of its request (binary mode).
 
     Args:
         headers: by lower-case name.
@@ -76,56 +98,90 @@ def parse_envelope(headers: Mapping[str, str]) -> Envelope:
     Raises:
         MalformedEvent: an attribute is missing or not what KServe sends.
     """
-    if (specversion := _required(headers, "specversion")) != "1.0":
-        raise MalformedEvent(f"ce-specversion: {specversion!r:.80}, expected '1.0'")
-    kind = _KINDS.get(event_type := _required(headers, "type"))
+    return _envelope(headers, "ce-")
+
+
+def parse_event(event: object) -> tuple[Envelope, object]:
+    """Read one event of a batch: its attributes, and its body.
+
+    Args:
+        event: an element of the JSON array.
+
+    Returns:
+        The attributes; bytes for an event with ``data_base64``, else what the parser has made of ``data``.
+
+    Raises:
+        MalformedEvent: it is no object, an attribute is missing or not what the server sends, or its ``data_base64``
+            is no base64.
+    """
+    if not isinstance(event, dict):
+        raise MalformedEvent(f"event: {event!r:.80}, expected a JSON object")
+    envelope = _envelope(event, "")
+    encoded = event.get("data_base64")
+    if encoded is None:
+        return envelope, event.get("data")
+    try:
+        return envelope, b64decode(encoded, validate=True)
+    except (TypeError, ValueError) as error:
+        raise MalformedEvent(f"data_base64: {encoded!r:.80}, expected base64") from error
+
+
+def _envelope(attributes: Mapping[str, object], prefix: str) -> Envelope:
+    def required(attribute: str) -> str:
+        value = attributes.get(prefix + attribute)
+        if not isinstance(value, str) or not value:
+            raise MalformedEvent(f"{prefix}{attribute}: missing, expected {_EXPECTED[prefix]}")
+        return value
+
+    def matching(attribute: str, pattern: re.Pattern[str], expected: str) -> str:
+        value = required(attribute)
+        if not pattern.fullmatch(value):
+            raise MalformedEvent(f"{prefix}{attribute}: {value!r:.80}, expected {expected} ({pattern.pattern})")
+        return value
+
+    if (specversion := required("specversion")) != "1.0":
+        raise MalformedEvent(f"{prefix}specversion: {specversion!r:.80}, expected '1.0'")
+    kind = _KINDS.get(event_type := required("type"))
     if kind is None:
-        raise MalformedEvent(f"ce-type: {event_type!r:.80}, expected one of {', '.join(_KINDS)}")
-    inferenceservice = _matching(headers, "inferenceservicename", _DNS_LABEL, "the name of an InferenceService")
-    namespace = _matching(headers, "namespace", _DNS_LABEL, "the name of a namespace")
-    version = _matching(headers, "endpoint", _VERSION, "the model's version, from the pod label 'endpoint'")
-    model = inferenceservice[:-2] if inferenceservice.endswith(_SLOTS) else inferenceservice
+        raise MalformedEvent(f"{prefix}type: {event_type!r:.80}, expected one of {', '.join(_KINDS)}")
+    inferenceservice = matching("inferenceservicename", _DNS_LABEL, "the name of an InferenceService")
+    namespace = matching("namespace", _DNS_LABEL, "the name of a namespace")
+    version = matching("endpoint", _VERSION, "the model's version, from the pod label 'endpoint'")
     return Envelope(
-        stream=Stream(namespace, model, version),
+        stream=_stream(namespace, inferenceservice, version),
         inferenceservice=inferenceservice,
         kind=kind,
-        id=_matching(headers, "id", _VISIBLE, "1 to 128 visible ASCII characters"),
-        time=_time(_required(headers, "time")),
-        request_id=_request_id(headers.get("ce-metadata", "{}")),
+        id=matching("id", _VISIBLE, "1 to 128 visible ASCII characters"),
+        time=_time(prefix, required("time")),
+        request_id=_request_id(prefix, attributes.get(prefix + "metadata") or "{}"),
+        answered=kind is Kind.REQUEST or attributes.get(prefix + "status", "200") == "200",
     )
 
 
-def _required(headers: Mapping[str, str], attribute: str) -> str:
-    value = headers.get(f"ce-{attribute}", "")
-    if not value:
-        raise MalformedEvent(f"ce-{attribute}: missing, expected a CloudEvent in HTTP binary mode from KServe's logger")
-    return value
+@lru_cache(maxsize=1024)
+def _stream(namespace: str, inferenceservice: str, version: str) -> Stream:
+    """One object per stream and not one per event: thousands of events refer to it."""
+    model = inferenceservice[:-2] if inferenceservice.endswith(_SLOTS) else inferenceservice
+    return Stream(namespace, model, version)
 
 
-def _matching(headers: Mapping[str, str], attribute: str, pattern: re.Pattern[str], expected: str) -> str:
-    value = _required(headers, attribute)
-    if not pattern.fullmatch(value):
-        raise MalformedEvent(f"ce-{attribute}: {value!r:.80}, expected {expected} ({pattern.pattern})")
-    return value
-
-
-def _time(value: str) -> datetime:
+def _time(prefix: str, value: str) -> datetime:
     try:
         time = datetime.fromisoformat(value)
     except ValueError:
         time = None
     if time is None or time.tzinfo is None:
-        raise MalformedEvent(f"ce-time: {value!r:.80}, expected an RFC 3339 time with its offset")
+        raise MalformedEvent(f"{prefix}time: {value!r:.80}, expected an RFC 3339 time with its offset")
     return time
 
 
-def _request_id(metadata: str) -> str | None:
+def _request_id(prefix: str, metadata: object) -> str | None:
     try:
-        recorded = json.loads(metadata)
+        recorded = json.loads(metadata) if isinstance(metadata, str) else None
     except (ValueError, RecursionError):
         recorded = None
     if not isinstance(recorded, dict):
-        raise MalformedEvent(f"ce-metadata: {metadata!r:.80}, expected a JSON object of header names to values")
+        raise MalformedEvent(f"{prefix}metadata: {metadata!r:.80}, expected a JSON object of header names to values")
     match recorded.get("X-Request-Id"):
         case [str(request_id), *_] if _VISIBLE.fullmatch(request_id):
             return request_id

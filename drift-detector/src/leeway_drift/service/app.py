@@ -1,35 +1,57 @@
-"""The HTTP API: the sink of KServe's logger, and what the windows hold."""
+"""The HTTP API: the sink of events, and what is known from them."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Annotated, Literal
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
 
 from leeway_drift.reading.events import Kind, MalformedEvent, Stream
-from leeway_drift.service.models import Acknowledgement, ErrorAnswer, WindowAnswer
-from leeway_drift.service.worker import Worker
-from leeway_drift.streaming.detector import Detector
+from leeway_drift.service import compare as comparing
+from leeway_drift.service import simulate
+from leeway_drift.service.engine import Busy, Engine
+from leeway_drift.service.models import (
+    Acknowledgement,
+    CompareAnswer,
+    DrillAnswer,
+    DrillRequest,
+    ErrorAnswer,
+    ModelStatus,
+    VersionStatus,
+    WatchedModel,
+    WindowAnswer,
+)
+from leeway_drift.service.status import StatusSource
+from leeway_drift.streaming.drills import TooManyDrills
 from leeway_drift.streaming.streams import Outcome, TooManyStreams
 
 logger = logging.getLogger(__name__)
 
+BATCH = "application/cloudevents-batch+json"
 
-def create_app(detector: Detector) -> FastAPI:
-    """The API around a detector; the app's lifespan runs the worker, and its end drains the queue."""
-    worker = Worker(detector)
+
+def create_app(engine: Engine, status: StatusSource, *, start: Callable[[], None], stop: Callable[[], None]) -> FastAPI:
+    """The API around an engine.
+
+    Args:
+        engine: takes the events.
+        status: what is answered about them.
+        start: called when the app's lifespan begins; starts the engine and all other threads.
+        stop: called at its end; drains and ends them.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        worker.start()
-        logger.info("ready", extra={"fields": {"limits": detector.limits}})
+        start()
+        logger.info("ready", extra={"fields": {"limits": engine.detector.limits}})
         yield
-        logger.info("draining", extra={"fields": {"backlog": detector.backlog}})
-        await worker.stop()
+        logger.info("draining", extra={"fields": {"backlog": engine.detector.backlog}})
+        stop()
         logger.info("stopped")
 
     app = FastAPI(
@@ -41,9 +63,12 @@ def create_app(detector: Detector) -> FastAPI:
         responses={"4XX": {"model": ErrorAnswer}},
     )
     _answer_errors_in_one_shape(app)
-    _add_sink(app, detector, worker)
-    _add_windows(app, detector)
-    _add_health(app, worker)
+    _add_sink(app, engine)
+    _add_status(app, status)
+    _add_windows(app, engine)
+    _add_compare(app, engine)
+    _add_simulate(app, engine)
+    _add_health(app, engine)
     return app
 
 
@@ -57,28 +82,44 @@ def _answer_errors_in_one_shape(app: FastAPI) -> None:
         wrong = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         return JSONResponse({"error": wrong}, status_code=400)
 
+    @app.exception_handler(Busy)
+    async def busy(_: Request, error: Busy) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, status_code=503, headers={"Retry-After": "5"})
 
-def _add_sink(app: FastAPI, detector: Detector, worker: Worker) -> None:
-    @app.post("/", summary="Take an event of KServe's logger")
+
+def _add_sink(app: FastAPI, engine: Engine) -> None:
+    detector = engine.detector
+
+    @app.post("/", summary="Take an event, or a batch of them")
     async def take(request: Request) -> Acknowledgement:
-        """A CloudEvent in HTTP binary mode; it is queued and decoded later, so 200 says no more than that it came."""
-        try:
-            admitted = detector.admit(request.headers)
-        except MalformedEvent as error:
-            raise HTTPException(400, str(error)) from error
-        except TooManyStreams as error:
-            raise HTTPException(503, str(error), headers={"Retry-After": "60"}) from error
-        try:
-            body = await _read(request, detector.limits.body_bytes)
-        except ClientDisconnect as error:
-            detector.give_up(admitted, Outcome.INCOMPLETE)
-            raise HTTPException(400, "body: cut off") from error
-        if body is None:
-            detector.give_up(admitted, Outcome.TOO_LARGE)
-            raise HTTPException(413, f"body: over the limit of {detector.limits.body_bytes} bytes")
-        detector.offer(admitted, body)
-        worker.notify()
+        """A CloudEvent in HTTP binary mode, or a JSON batch; 200 says no more than that it came and is queued."""
+        if request.headers.get("content-type", "").partition(";")[0].strip() == BATCH:
+            body = await _body(request, detector.limits.batch_bytes, lambda gone: detector.give_up(None, gone))
+            detector.offer_batch(body)
+        else:
+            try:
+                admitted = detector.admit(request.headers)
+            except MalformedEvent as error:
+                raise HTTPException(400, str(error)) from error
+            except TooManyStreams as error:
+                raise HTTPException(503, str(error), headers={"Retry-After": "60"}) from error
+            limit = detector.limits.body_bytes
+            body = await _body(request, limit, lambda gone: detector.give_up(admitted, gone))
+            detector.offer(admitted, body)
+        engine.notify()
         return Acknowledgement()
+
+
+async def _body(request: Request, limit: int, give_up: Callable[[Outcome], None]) -> bytes:
+    try:
+        body = await _read(request, limit)
+    except ClientDisconnect as error:
+        give_up(Outcome.INCOMPLETE)
+        raise HTTPException(400, "body: cut off") from error
+    if body is None:
+        give_up(Outcome.TOO_LARGE)
+        raise HTTPException(413, f"body: over the limit of {limit} bytes")
+    return body
 
 
 async def _read(request: Request, limit: int) -> bytes | None:
@@ -91,22 +132,96 @@ async def _read(request: Request, limit: int) -> bytes | None:
     return bytes(body)
 
 
-def _add_windows(app: FastAPI, detector: Detector) -> None:
-    @app.get("/v1/windows/{namespace}/{model}/{version}", summary="What a window holds now")
-    async def window(namespace: str, model: str, version: str, type: Kind) -> WindowAnswer:  # noqa: A002 - the field's word
-        """Counts, columns and request ids of the requests or responses in the window of a model's version."""
+def _add_status(app: FastAPI, status: StatusSource) -> None:
+    @app.get("/v1/status", summary="Which models are watched")
+    def models() -> list[WatchedModel]:
+        """Every model that has a stream."""
+        return [WatchedModel(namespace=namespace, model=model) for namespace, model in status.models()]
+
+    @app.get("/v1/status/{namespace}/{model}", summary="What is known of a model")
+    def model(namespace: str, model: str) -> ModelStatus:
+        """Of all its versions."""
+        answer = status.model(namespace, model)
+        if answer is None:
+            raise HTTPException(404, f"no events of model {model!r} in namespace {namespace!r}")
+        return answer
+
+    @app.get("/v1/status/{namespace}/{model}/{version}", summary="What is known of a version, or of a drill on it")
+    def version(
+        namespace: str, model: str, version: str, drill: str | None = None, *, distributions: bool = False
+    ) -> VersionStatus:
+        """What each detector says, with its reasons."""
         stream = Stream(namespace, model, version)
-        state = detector.streams.get(stream)
-        if state is None:
-            raise HTTPException(404, f"no events of model {model!r} version {version!r} in namespace {namespace!r}")
-        return WindowAnswer.of(stream, type, state.windows[type])
+        answer = status.version(stream, drill=drill, distributions=distributions)
+        if answer is None:
+            raise _unknown(stream) if drill is None else HTTPException(404, f"no drill {drill!r} of this version is on")
+        return answer
 
 
-def _add_health(app: FastAPI, worker: Worker) -> None:
+def _add_windows(app: FastAPI, engine: Engine) -> None:
+    @app.get("/v1/windows/{namespace}/{model}/{version}", summary="The latest events of a version")
+    def window(namespace: str, model: str, version: str, type: Kind) -> WindowAnswer:  # noqa: A002 - the field's word
+        """Counts, columns and request ids of the latest requests or responses, late ones included."""
+        stream = Stream(namespace, model, version)
+
+        def answer() -> WindowAnswer | None:
+            state = engine.detector.streams.get(stream)
+            return None if state is None else WindowAnswer.of(stream, type, state.recent[type])
+
+        found = engine.ask(answer)
+        if found is None:
+            raise _unknown(stream)
+        return found
+
+
+def _add_compare(app: FastAPI, engine: Engine) -> None:
+    @app.get("/v1/compare/{namespace}/{model}", summary="Two slots in the same ticks")
+    def compare(
+        namespace: str,
+        model: str,
+        candidate: Literal["a", "b"],
+        cursor: Annotated[str, Query(max_length=100)] = "",
+    ) -> CompareAnswer:
+        """The closed ticks after the cursor, each of them once; another epoch than before is a gap."""
+        answer = engine.ask(lambda: comparing.compare(engine, namespace, model, candidate, cursor))
+        if answer is None:
+            raise HTTPException(404, f"no closed tick of model {model!r} in namespace {namespace!r}")
+        return answer
+
+
+def _add_simulate(app: FastAPI, engine: Engine) -> None:
+    @app.post("/v1/simulate", summary="Register a drill")
+    def begin(request: DrillRequest) -> DrillAnswer:
+        """Requests whose x-request-id has the prefix are watched apart, in the drill's time."""
+        if request.start.tzinfo is None:
+            raise HTTPException(400, "body.start: expected an RFC 3339 time with its offset")
+        try:
+            answer = engine.ask(lambda: simulate.begin(engine, request))
+        except TooManyDrills as error:
+            raise HTTPException(429, str(error), headers={"Retry-After": "60"}) from error
+        if answer is None:
+            raise _unknown(Stream(request.namespace, request.model, request.version))
+        return answer
+
+    @app.delete("/v1/simulate/{drill}", summary="End a drill")
+    def end(drill: str) -> Acknowledgement:
+        """What it counted is forgotten."""
+        if not engine.ask(lambda: engine.detector.drills.end(drill)):
+            raise HTTPException(404, f"no drill {drill!r} is on")
+        return Acknowledgement()
+
+
+def _add_health(app: FastAPI, engine: Engine) -> None:
     @app.get("/health/live", summary="Whether a restart would help")
     @app.get("/health/ready", summary="Whether events are taken")
     async def health() -> Acknowledgement:
-        """503 if the worker has died."""
-        if not worker.alive:
-            raise HTTPException(503, "the worker has died; the log says of what")
+        """503 if the engine has died."""
+        if not engine.alive:
+            raise HTTPException(503, "the engine has died; the log says of what")
         return Acknowledgement()
+
+
+def _unknown(stream: Stream) -> HTTPException:
+    return HTTPException(
+        404, f"no events of model {stream.model!r} version {stream.version!r} in namespace {stream.namespace!r}"
+    )

@@ -1,20 +1,14 @@
-"""The command ``leeway-drift``."""
+"""``leeway-drift serve``: wires everything and runs it until SIGTERM."""
 
 import argparse
 import logging
+import os
+import secrets
 import signal
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
-
-import uvicorn
-from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
-
-from leeway_drift.service.app import create_app
-from leeway_drift.service.connection import Connection
-from leeway_drift.service.logs import log_to_stdout
-from leeway_drift.service.metrics import DetectorCollector
-from leeway_drift.streaming.detector import Detector, Limits
+from pathlib import Path
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - a pod's own address; who may come in is the NetworkPolicy's business
 DRAIN_SECONDS = 20
@@ -24,19 +18,50 @@ CONNECTIONS = 512  # each may hold one body; KServe's logger opens at most five 
 logger = logging.getLogger(__name__)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the detector until SIGTERM; what is queued then is still processed."""
-    options = _parser().parse_args(arguments)
+def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add ``serve`` to the command's subcommands."""
+    serve = commands.add_parser("serve", help="take events, judge windows and answer the API")
+    serve.add_argument("--config", type=Path, metavar="FILE.json", help="backend, window, lateness and store")
+    serve.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="keeps state, profiles and predictions over restarts (default: a temporary one, so that nothing is kept)",
+    )
+    serve.add_argument("--port", type=int, default=8080, help="sink and API (default: %(default)s)")
+    serve.add_argument("--metrics-port", type=int, default=8082, help="GET /metrics (default: %(default)s)")
+    serve.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until SIGTERM; what is queued then is still processed and saved."""
+    # The other subcommands need none of this, and some run without the extra `service`.
+    import uvicorn  # noqa: PLC0415
+    from prometheus_client import start_http_server  # noqa: PLC0415
+
+    from leeway_drift.service.config import ConfigError, read_config  # noqa: PLC0415
+    from leeway_drift.service.connection import Connection  # noqa: PLC0415
+    from leeway_drift.service.logs import log_to_stdout  # noqa: PLC0415
+    from leeway_drift.service.wiring import StartError, wire  # noqa: PLC0415
+
     log_to_stdout()
-    detector = Detector(Limits(), time.monotonic)
-    registry = CollectorRegistry()
-    registry.register(DetectorCollector(detector))
-    ProcessCollector(registry=registry)
-    start_http_server(options.metrics_port, EVERYWHERE, registry)
+    try:
+        config = read_config(options.config)
+        service = wire(
+            config,
+            directory=options.data_dir or Path(tempfile.mkdtemp(prefix="leeway-drift-")),
+            store_url=os.environ.get("LEEWAY_STORE_URL"),
+            clock=time.time,
+            epoch=secrets.token_hex(8),
+        )
+    except (ConfigError, StartError) as error:
+        logger.critical("cannot start", extra={"fields": {"error": str(error)}})
+        return 2
+    start_http_server(options.metrics_port, EVERYWHERE, service.registry)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # uvicorn raises it again once all is done: that is success
     logger.info("starting", extra={"fields": {"port": options.port, "metrics_port": options.metrics_port}})
     uvicorn.run(
-        create_app(detector),
+        service.app,
         host=EVERYWHERE,
         port=options.port,
         loop="uvloop",
@@ -48,12 +73,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="leeway-drift", description="Leeway's drift detector.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    serve = commands.add_parser("serve", help="take events and answer the API")
-    serve.add_argument("--port", type=int, default=8080, help="sink and API (default: %(default)s)")
-    serve.add_argument("--metrics-port", type=int, default=8082, help="GET /metrics (default: %(default)s)")
-    return parser
+    return 0

@@ -1,12 +1,15 @@
 """Answers of the API."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, Field
 
+from leeway_drift.detectors.interface import Reference, Verdict
 from leeway_drift.reading.events import Kind, Stream
-from leeway_drift.streaming.window import Window
+from leeway_drift.service.feedback_models import VersionPerformance
+from leeway_drift.streaming.streams import Recent
 
 
 class Acknowledgement(BaseModel):
@@ -22,13 +25,13 @@ class ErrorAnswer(BaseModel):
 
 
 class WindowAnswer(BaseModel):
-    """What a window holds now, without any of its values."""
+    """The latest events of a version, without any of their values."""
 
     namespace: str
     model: str
     version: str
     type: Kind
-    events: int = Field(description="Events whose rows are in the window.")
+    events: int = Field(description="How many these are.")
     rows: int = Field(description="Rows of these events.")
     columns: list[str] = Field(description="Names of the columns that any of these events had, in alphabetical order.")
     oldest: datetime | None = Field(description="When the logger saw the first of these events; null if there is none.")
@@ -36,19 +39,224 @@ class WindowAnswer(BaseModel):
     request_ids: list[str] = Field(description="x-request-id of these events in order of arrival, where known.")
 
     @classmethod
-    def of(cls, stream: Stream, kind: Kind, window: Window) -> Self:
-        """Describe a window."""
-        times = [entry.time for entry in window]
-        columns = {name for entry in window for name in (*entry.rows.numeric, *entry.rows.categorical)}
+    def of(cls, stream: Stream, kind: Kind, recent: Iterable[Recent]) -> Self:
+        """Describe them."""
+        events = list(recent)
+        times = [event.time for event in events]
+        names = {event.columns for event in events}
         return cls(
             namespace=stream.namespace,
             model=stream.model,
             version=stream.version,
             type=kind,
-            events=len(window),
-            rows=window.rows,
-            columns=sorted(columns),
+            events=len(events),
+            rows=sum(event.rows for event in events),
+            columns=sorted({name for numeric, categorical in names for name in (*numeric, *categorical)}),
             oldest=min(times, default=None),
             newest=max(times, default=None),
-            request_ids=[entry.request_id for entry in window if entry.request_id is not None],
+            request_ids=[event.request_id for event in events if event.request_id is not None],
         )
+
+
+class WindowLength(BaseModel):
+    """What a window needs, both of it."""
+
+    rows: int
+    seconds: float
+
+
+class ProfileAnswer(BaseModel):
+    """The version's drift profile, and whether the detector has it."""
+
+    state: Literal["loaded", "absent", "refused", "pending"]
+    reason: str | None = Field(description="Why it is not loaded; null if it is.")
+    digest: str | None = Field(description="SHA-256 of drift-profile.json in hex.")
+    calibrated: bool | None
+    method: str | None
+    window: WindowLength | None
+    target_false_alarms_per_30_days: float | None
+
+
+class OpenWindowAnswer(BaseModel):
+    """The window that is being filled."""
+
+    rows: int
+    start: datetime | None
+    needed_rows: int
+    needed_seconds: float
+
+
+class ClosedWindowAnswer(BaseModel):
+    """The window a detector has judged."""
+
+    start: datetime
+    end: datetime
+    rows: int
+
+
+class ColumnAnswer(BaseModel):
+    """What a detector measured on one feature, output or relation."""
+
+    name: str
+    statistics: dict[str, float]
+    score_ratio: float | None
+
+
+class DetectorAnswer(BaseModel):
+    """A detector's last word."""
+
+    detector: str
+    reference: Reference
+    verdict: Verdict
+    score_ratio: float | None = Field(description="Score over its calibrated threshold; 1 is the threshold.")
+    calibrated: bool
+    detected: bool = Field(description="Whether there is an alarm: 2 of the last 3 judged windows over the threshold.")
+    reason: str
+    window: ClosedWindowAnswer | None
+    recent: list[Verdict] = Field(description="Verdicts of the last judged windows, oldest first.")
+    columns: list[ColumnAnswer]
+
+
+class PastWindowAnswer(BaseModel):
+    """A closed window of the history."""
+
+    start: datetime
+    end: datetime
+    rows: int
+    detected: list[str] = Field(description="Detectors with an alarm then, as detector/reference.")
+    ratios: dict[str, float] = Field(description="Score ratio by detector/reference.")
+
+
+class DistributionAnswer(BaseModel):
+    """Counts of one column in the profile's bins."""
+
+    kind: Literal["numeric", "categorical"]
+    edges: list[float] | None
+    categories: list[str] | None
+    reference: list[int]
+    now: list[int]
+    reference_nulls: int
+    now_nulls: int
+
+
+class DistributionsAnswer(BaseModel):
+    """Of the last closed window, or of the open one before there is any, against the profile's."""
+
+    features: dict[str, DistributionAnswer]
+    outputs: dict[str, DistributionAnswer]
+
+
+class VersionStatus(BaseModel):
+    """All that is known of one version."""
+
+    namespace: str
+    model: str
+    version: str
+    drill: str | None
+    profile: ProfileAnswer
+    events: dict[str, dict[str, int]] = Field(description="Since the start, by type and outcome.")
+    coverage: float | None = Field(description="Rows seen over rows served in the same minutes; null if not known.")
+    open_window: OpenWindowAnswer | None
+    detectors: list[DetectorAnswer]
+    history: list[PastWindowAnswer]
+    performance: VersionPerformance | None = Field(description="From labels; null without any.")
+    distributions: DistributionsAnswer | None
+
+
+class ModelStatus(BaseModel):
+    """All versions of one model that are watched."""
+
+    namespace: str
+    model: str
+    versions: list[VersionStatus]
+
+
+class WatchedModel(BaseModel):
+    """A model that is watched."""
+
+    namespace: str
+    model: str
+
+
+class MomentsAnswer(BaseModel):
+    """Count, sum and sum of squares."""
+
+    n: int
+    sum: float
+    sumsq: float
+
+
+class QualityAnswer(BaseModel):
+    """Rows of requests, and those with a missing, wrong, implausible or unlisted value."""
+
+    n: int
+    bad: int
+
+
+class FeatureCountsAnswer(BaseModel):
+    """Counts of one feature in the bins of the version's profile."""
+
+    bins: list[int]
+    nulls: int
+    wrong: int
+
+
+class ArmAnswer(BaseModel):
+    """What one slot saw and said in one tick."""
+
+    version: str
+    profile: str | None = Field(
+        description="Digest of the profile whose bins are counted; features compare only if equal."
+    )
+    requests: int
+    rows: int
+    outputs: dict[str, MomentsAnswer]
+    loss: MomentsAnswer
+    quality: QualityAnswer
+    features: dict[str, FeatureCountsAnswer]
+
+
+class PairsAnswer(BaseModel):
+    """Rows answered by both slots: the score's difference, candidate minus stable, and labels that differ."""
+
+    n: int
+    sum: float
+    sumsq: float
+    flips: int
+
+
+class TickAnswer(BaseModel):
+    """One closed tick."""
+
+    start: datetime
+    end: datetime
+    arms: dict[Literal["candidate", "stable"], ArmAnswer]
+    pairs: PairsAnswer
+
+
+class CompareAnswer(BaseModel):
+    """The closed ticks after a cursor, each of them once."""
+
+    epoch: str = Field(description="Another one than before means a restart: what was not fetched is lost, a gap.")
+    cursor: str = Field(description="To be given next time.")
+    coverage: dict[Literal["candidate", "stable"], float] = Field(
+        description="Rows seen over rows served, where known."
+    )
+    ticks: list[TickAnswer]
+
+
+class DrillRequest(BaseModel):
+    """A drill to be registered."""
+
+    namespace: str
+    model: str
+    version: str
+    start: datetime = Field(description="Event time of the drill's first moment, RFC 3339 with its offset.")
+    speed: float = Field(gt=0, le=100_000, description="Seconds of event time per second.", allow_inf_nan=False)
+
+
+class DrillAnswer(BaseModel):
+    """A drill that is on."""
+
+    drill: str
+    request_id_prefix: str = Field(description="What the x-request-id of its requests has to begin with.")

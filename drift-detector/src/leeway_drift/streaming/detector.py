@@ -1,44 +1,31 @@
-"""From an event to rows in a window. The network side calls ``admit`` and ``offer``, the worker ``process_next``."""
+"""From an event to judgements. The network calls ``admit`` and ``offer``, one thread of its own all the rest.
 
+Nothing here waits, sleeps or does I/O; the two sides share what the lock guards: the queue, the streams' identities and
+the counts of outcomes.
+"""
+
+import json
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from leeway_drift.reading.decode import decode
+from leeway_drift.detectors.interface import Judgement, Window
+from leeway_drift.labels.records import Prediction
+from leeway_drift.reading.decode import Inference, Loads, decode
 from leeway_drift.reading.errors import Undecodable
-from leeway_drift.reading.events import Envelope, MalformedEvent, parse_envelope
+from leeway_drift.reading.events import Envelope, Kind, MalformedEvent, Stream, parse_envelope, parse_event
+from leeway_drift.streaming.comparing import Comparison
 from leeway_drift.streaming.dedup import RecentKeys
+from leeway_drift.streaming.drills import Drill, Drills
 from leeway_drift.streaming.event_queue import EventQueue
+from leeway_drift.streaming.joining import Half, Joining
+from leeway_drift.streaming.judging import Timed
+from leeway_drift.streaming.limits import Limits
+from leeway_drift.streaming.sample import Random
 from leeway_drift.streaming.streams import WITHOUT_STREAM, Outcome, Streams, StreamState, TooManyStreams
-from leeway_drift.streaming.window import Entry, Window
+from leeway_drift.streaming.timeline import Timeline
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of everything a sender could make grow.
-
-    The defaults add up to 256 MiB in windows, 32 in the queue, about 20 for remembered ids, 70 for Python itself and,
-    for a moment, 100 for the body being decoded: JSON takes up to fifty times its bytes (a list of empty lists).
-    Bodies being read come on top, at most five per pod of a served model.
-
-    Attributes:
-        body_bytes: of one event.
-        queue_events: waiting to be decoded.
-        queue_bytes: of their bodies.
-        remembered_events: against which duplicates are found.
-        streams: (namespace, model, version) watched at once.
-        stream_idle_seconds: silence after which a stream may give way to a new one.
-        window_rows: of one stream and kind.
-        window_bytes: of one stream and kind.
-    """
-
-    body_bytes: int = 2 * 2**20
-    queue_events: int = 10_000
-    queue_bytes: int = 32 * 2**20
-    remembered_events: int = 50_000
-    streams: int = 32
-    stream_idle_seconds: float = 3600
-    window_rows: int = 10_000
-    window_bytes: int = 4 * 2**20
+SLOTS = ("a", "b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,43 +37,99 @@ class Admitted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pending:
-    admitted: Admitted
+class _Queued:
+    """An event, or a batch of them if ``admitted`` is None."""
+
+    admitted: Admitted | None
     body: bytes
+    arrival: float
 
     @property
     def nbytes(self) -> int:
         return len(self.body)
 
 
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """An event that is being processed; ``nbytes`` of its body, ``arrival`` by the detector's clock."""
+
+    envelope: Envelope
+    state: StreamState
+    nbytes: int
+    arrival: float
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A window that was closed and judged, for those who judge it elsewhere."""
+
+    stream: Stream
+    state: StreamState
+    window: Window
+
+
+def _untimed(_: str, judge: Callable[[], Judgement]) -> Judgement:
+    return judge()
+
+
 class Detector:
-    """Takes events, keeps windows, counts what became of every event.
+    """Takes events, keeps ticks and windows, has them judged, counts what became of every event.
 
     Args:
         limits: bounds of its memory.
-        clock: monotonic seconds.
+        clock: seconds since the epoch.
+        lateness: seconds for which a tick waits after its end.
+        lock: guards what both sides use; it is held for microseconds.
+        loads: a fast JSON parser (``reading.decode``).
+        random: draws for the samples of rows; None if no samples are kept.
+        timed: runs a detector's judgement.
+        join: whether requests and responses are joined to predictions.
 
     Attributes:
         limits: as given.
         streams: what is watched.
+        drills: what is watched apart.
+        comparisons: by namespace and model.
         unattributed: events that belong to no stream, by outcome.
     """
 
-    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        clock: Callable[[], float],
+        *,
+        lateness: float,
+        lock: AbstractContextManager[object] | None = None,
+        loads: Loads = json.loads,
+        random: Random | None = None,
+        timed: Timed = _untimed,
+        join: bool = False,
+    ) -> None:
         self.limits = limits
+        self.lateness = lateness
         self.streams = Streams(
             limit=limits.streams,
             idle_seconds=limits.stream_idle_seconds,
-            clock=clock,
-            new_window=lambda: Window(limits.window_rows, limits.window_bytes),
+            forgotten_seconds=limits.stream_forgotten_seconds,
+            new=self._new_stream,
         )
+        self.drills = Drills(limits.drills, limits.drill_idle_seconds)
+        self.comparisons: dict[tuple[str, str], Comparison] = {}
         self.unattributed = dict.fromkeys(WITHOUT_STREAM, 0)
-        self._queue: EventQueue[_Pending] = EventQueue(limits.queue_events, limits.queue_bytes)
-        self._seen = RecentKeys(limits.remembered_events)
+        self.seen: RecentKeys[bytes] = RecentKeys(limits.remembered_events)
+        self.clock = clock
+        self._lock = lock if lock is not None else nullcontext()
+        self._loads = loads
+        self._random = random
+        self._timed = timed
+        self._queue: EventQueue[_Queued] = EventQueue(limits.queue_events, limits.queue_bytes)
+        self._joining = Joining(limits.waiting_halves, limits.waiting_bytes, limits.waiting_seconds) if join else None
+        self._predictions: list[Prediction] = []
+        self._windows: list[Closed] = []
 
     @property
     def backlog(self) -> int:
-        """Events offered and not yet processed."""
+        """Events and batches offered and not yet processed."""
         return len(self._queue)
 
     def admit(self, headers: Mapping[str, str]) -> Admitted:
@@ -97,45 +140,190 @@ class Detector:
             TooManyStreams: its stream is new and cannot be watched.
         """
         try:
-            envelope = parse_envelope(headers)
-            return Admitted(envelope, self.streams.seen(envelope.stream))
+            return self._admit(parse_envelope(headers))
         except MalformedEvent:
-            self.unattributed[Outcome.MALFORMED] += 1
-            raise
-        except TooManyStreams:
-            self.unattributed[Outcome.REFUSED] += 1
+            self._count_unattributed(Outcome.MALFORMED)
             raise
 
     def offer(self, admitted: Admitted, body: bytes) -> None:
         """Queue an event; older ones give way if the queue is full."""
-        for dropped in self._queue.push(_Pending(admitted, body)):
-            _count(dropped.admitted, Outcome.DROPPED)
+        self._push(_Queued(admitted, body, self.clock()))
 
-    def give_up(self, admitted: Admitted, outcome: Outcome) -> None:
-        """Count an admitted event whose body could not be had."""
-        _count(admitted, outcome)
+    def offer_batch(self, body: bytes) -> None:
+        """Queue a batch of events, whose attributes are read later."""
+        self._push(_Queued(None, body, self.clock()))
 
-    def process_next(self) -> bool:
-        """Decode the oldest queued event into its window; False if there is none."""
-        pending = self._queue.pop()
-        if pending is None:
-            return False
-        _count(pending.admitted, self._process(pending.admitted, pending.body))
+    def give_up(self, admitted: Admitted | None, outcome: Outcome) -> None:
+        """Count an event, or a batch as one if ``admitted`` is None, whose body could not be had."""
+        if admitted is None:
+            self._count_unattributed(outcome)
+        else:
+            self._count(admitted.envelope, admitted.state, outcome)
+
+    def step(self, limit: int) -> bool:
+        """Process up to ``limit`` queued events or batches and close what is due; True if there are more.
+
+        Time advances to what has been processed and never beyond: an event that came in time is counted, however long
+        it had to wait here.
+        """
+        now, arrival = self.clock(), 0.0
+        for _ in range(limit):
+            with self._lock:
+                queued = self._queue.pop()
+            if queued is None:
+                self.advance(now)
+                return False
+            self._process_queued(queued)
+            arrival = queued.arrival
+        self.advance(arrival)
         return True
 
-    def _process(self, admitted: Admitted, body: bytes) -> Outcome:
-        envelope = admitted.envelope
-        if not self._seen.add(envelope.key):
-            return Outcome.DUPLICATE
+    def advance(self, now: float) -> None:
+        """Close what is due at this reading of the clock, in all streams."""
+        for stream, state in self.streams.items():
+            self._close(stream, state, now)
+        for drill in self.drills.values():
+            self._close(drill.stream, drill.state, now, drill)
+        for comparison in self.comparisons.values():
+            comparison.close(self._timeline.closed_at(now))
+        if self._joining is not None:
+            self._predictions += self._joining.expire(now)
+        with self._lock:
+            self.streams.forget_silent(now)
+        self.drills.forget_silent(now)
+        watched = {(stream.namespace, stream.model) for stream, _ in self.streams.items()}
+        for gone in self.comparisons.keys() - watched:
+            del self.comparisons[gone]
+
+    def take_predictions(self) -> list[Prediction]:
+        """Those joined since the last call."""
+        taken, self._predictions = self._predictions, []
+        return taken
+
+    def take_windows(self) -> list[Closed]:
+        """Those closed since the last call."""
+        taken, self._windows = self._windows, []
+        return taken
+
+    def count_open(self) -> None:
+        """Count all that is collected, so that the counts are the whole state."""
+        for state in self.streams.values():
+            state.count_open(self._random)
+
+    @property
+    def _timeline(self) -> Timeline:
+        return Timeline(self.lateness)
+
+    def _new_stream(self, now: float) -> StreamState:
+        return StreamState(timeline=self._timeline, last_seen=now, closed=self._timeline.closed_at(now))
+
+    def _push(self, queued: _Queued) -> None:
+        with self._lock:
+            dropped = self._queue.push(queued)
+        for gone in dropped:
+            self.give_up(gone.admitted, Outcome.DROPPED)
+
+    def _admit(self, envelope: Envelope) -> Admitted:
         try:
-            rows = decode(body, envelope.kind)
-        except Undecodable:
-            return Outcome.UNDECODABLE
-        if rows is None:
+            with self._lock:
+                return Admitted(envelope, self.streams.seen(envelope.stream, self.clock()))
+        except TooManyStreams:
+            self._count_unattributed(Outcome.REFUSED)
+            raise
+
+    def _process_batch(self, queued: _Queued) -> None:
+        try:
+            events = self._parse(queued.body)
+        except (ValueError, RecursionError):
+            events = None
+        if not isinstance(events, list):
+            self._count_unattributed(Outcome.MALFORMED)
+            return
+        for event in events:
+            try:
+                envelope, body = parse_event(event)
+                admitted = self._admit(envelope)
+            except MalformedEvent:
+                self._count_unattributed(Outcome.MALFORMED)
+            except TooManyStreams:
+                continue
+            else:
+                self._process(envelope, admitted.state, body, queued.nbytes // len(events), queued.arrival)
+
+    def _process_queued(self, queued: _Queued) -> None:
+        if queued.admitted is None:
+            self._process_batch(queued)
+        else:
+            admitted = queued.admitted
+            self._process(admitted.envelope, admitted.state, queued.body, queued.nbytes, queued.arrival)
+
+    def _parse(self, body: bytes) -> object:
+        try:
+            return self._loads(body)
+        except ValueError:
+            return json.loads(body)  # it reads NaN
+
+    def _process(self, envelope: Envelope, state: StreamState, body: object, nbytes: int, arrival: float) -> None:
+        if not self.seen.add(envelope.key):
+            outcome = Outcome.DUPLICATE
+        else:
+            try:
+                outcome = self._decode(_Arrived(envelope, state, nbytes, arrival), body)
+            except Undecodable:
+                outcome = Outcome.UNDECODABLE
+        self._count(envelope, state, outcome)
+
+    def _decode(self, event: _Arrived, body: object) -> Outcome:
+        drill = self.drills.of_request(event.envelope.request_id)
+        if isinstance(drill, str) or not event.envelope.answered:
             return Outcome.IGNORED
-        entry = Entry(envelope.time, envelope.request_id, rows)
-        return Outcome.ACCEPTED if admitted.state.windows[envelope.kind].append(entry) else Outcome.TOO_LARGE
+        inference = decode(body, event.envelope.kind, self._loads)
+        if inference is None:
+            return Outcome.IGNORED
+        if drill is not None:
+            return self._take_drill(drill, event, inference)
+        return self._take(event, inference)
 
+    def _take(self, event: _Arrived, inference: Inference) -> Outcome:
+        envelope, state = event.envelope, event.state
+        self._close(envelope.stream, state, event.arrival)
+        tick = state.add(envelope, inference.rows, event.nbytes, event.arrival, self._random)
+        if self._joining is not None:
+            response_id = inference.id if envelope.kind is Kind.RESPONSE else None
+            half = Half(envelope, inference.rows, response_id, event.nbytes, event.arrival)
+            self._predictions += self._joining.add(half)
+        if tick is None:
+            return Outcome.LATE
+        if envelope.kind is Kind.RESPONSE and envelope.request_id is not None and envelope.slot in SLOTS:
+            comparison = self._comparison(envelope.stream)
+            pairs = comparison.pairing.add(envelope.request_id, envelope.slot, inference.rows)
+            if pairs is not None:
+                comparison.add_pairs(tick, pairs)
+        return Outcome.ACCEPTED
 
-def _count(admitted: Admitted, outcome: Outcome) -> None:
-    admitted.state.outcomes[admitted.envelope.kind, outcome] += 1
+    def _take_drill(self, drill: Drill, event: _Arrived, inference: Inference) -> Outcome:
+        drill.state.last_seen = event.arrival
+        if event.envelope.kind is Kind.REQUEST:
+            event.state.saw(event.envelope.slot, inference.rows.count)
+        self._close(drill.stream, drill.state, event.arrival, drill)
+        tick = drill.state.add(event.envelope, inference.rows, event.nbytes, event.arrival, self._random)
+        return Outcome.LATE if tick is None else Outcome.ACCEPTED
+
+    def _close(self, stream: Stream, state: StreamState, now: float, drill: Drill | None = None) -> None:
+        ticks, windows = state.close(now, self._timed, self._random)
+        self._windows += [Closed(stream, state, window) for window in windows]
+        if drill is None:
+            digest = None if state.rules is None else state.rules.digest
+            for tick in ticks:
+                self._comparison(stream).add(tick, stream.version, digest)
+
+    def _comparison(self, stream: Stream) -> Comparison:
+        return self.comparisons.setdefault((stream.namespace, stream.model), Comparison())
+
+    def _count(self, envelope: Envelope, state: StreamState, outcome: Outcome) -> None:
+        with self._lock:
+            state.outcomes[envelope.kind, outcome] += 1
+
+    def _count_unattributed(self, outcome: Outcome) -> None:
+        with self._lock:
+            self.unattributed[outcome] += 1

@@ -1,40 +1,70 @@
-"""The streams being watched, in bounded number: what each has in its windows and what became of its events."""
+"""The streams being watched, in bounded number."""
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
-from leeway_drift.reading.events import Kind, Stream
-from leeway_drift.streaming.window import Window
+from leeway_drift.columns import Rows
+from leeway_drift.detectors.interface import Window
+from leeway_drift.reading.events import Envelope, Kind, Stream
+from leeway_drift.streaming.judging import Judging, Rules, Timed
+from leeway_drift.streaming.moments import Moments
+from leeway_drift.streaming.sample import Random
+from leeway_drift.streaming.ticks import OpenArm, Tick
+from leeway_drift.streaming.timeline import Timeline
+from leeway_drift.streaming.windows import OpenWindow, SlidingWindow
+
+RECENT_EVENTS = 8_000
 
 
 class Outcome(StrEnum):
     """What became of an event; every event that reaches the sink gets exactly one."""
 
     ACCEPTED = "accepted"
-    """Its rows are in the window."""
+    """Its rows are in a tick."""
     DUPLICATE = "duplicate"
     """Its key was seen before."""
     DROPPED = "dropped"
     """It gave way to newer ones in a full queue."""
     IGNORED = "ignored"
-    """It carries no inference, such as a model's metadata."""
+    """It carries no inference, such as a model's metadata or an error, or belongs to a drill that is over."""
     INCOMPLETE = "incomplete"
     """The sender hung up in the middle of it."""
+    LATE = "late"
+    """Its tick was closed already."""
     MALFORMED = "malformed"
-    """Its attributes are not those of a logger event."""
+    """Its attributes are not those of an inference's event."""
     REFUSED = "refused"
     """Its stream is new and there are too many already."""
     TOO_LARGE = "too_large"
-    """Its body is over the limit, or its rows over what a window holds."""
+    """Its body is over the limit."""
     UNDECODABLE = "undecodable"
     """Its body is no inference that could be read."""
 
 
-WITHOUT_STREAM = (Outcome.MALFORMED, Outcome.REFUSED)
-"""Outcomes of events that belong to no stream: their attributes are not trusted as labels."""
+WITHOUT_STREAM = (Outcome.MALFORMED, Outcome.REFUSED, Outcome.DROPPED, Outcome.INCOMPLETE, Outcome.TOO_LARGE)
+"""Outcomes of events that belong to no stream: their attributes are not trusted as labels, or not read (batches)."""
 
-OF_STREAM = tuple(outcome for outcome in Outcome if outcome not in WITHOUT_STREAM)
+OF_STREAM = tuple(outcome for outcome in Outcome if outcome not in (Outcome.MALFORMED, Outcome.REFUSED))
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """One of the latest decoded events.
+
+    Attributes:
+        time: when the logger saw it.
+        request_id: ``x-request-id``, None if unknown.
+        rows: how many it carried.
+        columns: names of its columns.
+    """
+
+    time: datetime
+    request_id: str | None
+    rows: int
+    columns: tuple[tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass(slots=True)
@@ -42,16 +72,117 @@ class StreamState:
     """What is known of one stream.
 
     Attributes:
-        windows: the latest rows by kind.
-        outcomes: events by kind and outcome, all of them present from the start.
+        timeline: how its time is cut.
         last_seen: clock reading of the latest event, in seconds.
+        closed: its last closed tick.
+        outcomes: events by kind and outcome, all of them present from the start.
+        recent: the latest decoded events by kind.
+        rows_seen: rows of decoded requests by slot, since the start.
+        rules: what its profile makes of it; None without one.
+        window: the open one; None without rules.
+        sliding: the window of data quality.
+        judging: what its detectors say.
     """
 
-    windows: Mapping[Kind, Window]
+    timeline: Timeline
     last_seen: float
+    closed: int
     outcomes: dict[tuple[Kind, Outcome], int] = field(
         default_factory=lambda: {(kind, outcome): 0 for kind in Kind for outcome in OF_STREAM}
     )
+    recent: dict[Kind, deque[Recent]] = field(
+        default_factory=lambda: {kind: deque(maxlen=RECENT_EVENTS) for kind in Kind}
+    )
+    rows_seen: dict[str, int] = field(default_factory=dict)
+    rules: Rules | None = None
+    window: OpenWindow | None = None
+    sliding: SlidingWindow = field(default_factory=SlidingWindow)
+    judging: Judging = field(default_factory=Judging)
+    _open: dict[int, dict[str, OpenArm]] = field(default_factory=dict)
+
+    def watch(self, rules: Rules) -> None:
+        """Count by these rules from now on; another profile than before begins everything anew."""
+        if self.rules is not None and self.rules.digest != rules.digest:
+            self.sliding, self.judging, self.window = SlidingWindow(), Judging(), None
+        self.rules = rules
+        if self.window is None:
+            self.window = OpenWindow(rules.window_rows, self.timeline.ticks_for(rules.window_seconds))
+        self.judging.begin(rules)
+
+    def add(self, envelope: Envelope, rows: Rows, nbytes: int, arrival: float, random: Random | None) -> int | None:
+        """Put an event's rows into its tick; returns that, None if it is closed.
+
+        What the logger's clock puts into the future happened now: the clock of the detector closes ticks.
+        """
+        self.recent[envelope.kind].append(
+            Recent(envelope.time, envelope.request_id, rows.count, (rows.numeric, rows.categorical))
+        )
+        if envelope.kind is Kind.REQUEST:
+            self.saw(envelope.slot, rows.count)
+        tick = self.timeline.tick_at(min(envelope.time.timestamp(), arrival))
+        if tick <= self.closed:
+            return None
+        if self._arm(tick, envelope.slot).add(envelope.kind, rows, nbytes):
+            self._arm(tick, envelope.slot).count(None if self.rules is None else self.rules.plan, random)
+        return tick
+
+    def saw(self, slot: str, rows: int) -> None:
+        """Note rows of a request that was seen, whatever becomes of them: the share that is seen is the coverage."""
+        self.rows_seen[slot] = self.rows_seen.get(slot, 0) + rows
+
+    def add_loss(self, slot: str, loss: float, now: float) -> None:
+        """Take the loss of a prediction whose label has become known now."""
+        arm = self._arm(max(self.timeline.tick_at(now), self.closed + 1), slot)
+        arm.loss += Moments(1, loss, loss * loss)
+
+    def close(self, now: float, timed: Timed, random: Random | None) -> tuple[list[Tick], list[Window]]:
+        """Close the ticks that are due, and judge the windows that end with them; returns both."""
+        until = self.timeline.closed_at(now)
+        if until <= self.closed:
+            return [], []
+        plan = None if self.rules is None else self.rules.plan
+        ticks = []
+        windows: list[Window] = []
+        for index in sorted(index for index in self._open if index <= until):
+            arms = self._open.pop(index)
+            ticks.append(Tick(index, {slot: arm.close(plan, random) for slot, arm in arms.items()}))
+            windows += self._take(ticks[-1], timed)
+        self.closed = until
+        if self.window is not None:
+            windows += self._judge(self.window.close_until(until, self.timeline), timed)
+        return ticks, windows
+
+    def count_open(self, random: Random | None) -> None:
+        """Count all that is collected, so that the counts are the whole state; what waits for a profile still waits."""
+        if self.rules is None:
+            return
+        for arms in self._open.values():
+            for arm in arms.values():
+                arm.count(self.rules.plan, random)
+
+    @property
+    def open_ticks(self) -> dict[int, dict[str, OpenArm]]:
+        """By index and slot."""
+        return self._open
+
+    def _arm(self, tick: int, slot: str) -> OpenArm:
+        return self._open.setdefault(tick, {}).setdefault(slot, OpenArm())
+
+    def _take(self, tick: Tick, timed: Timed) -> list[Window]:
+        if self.window is None or self.rules is None:
+            return []
+        self.sliding.add(tick)
+        if tick.counts is not None and (sliding := self.sliding.window(self.timeline)) is not None:
+            self.judging.judge_quality(sliding, self.rules.detectors, timed)
+        return self._judge(self.window.add(tick, self.timeline), timed)
+
+    def _judge(self, windows: Iterable[Window], timed: Timed) -> list[Window]:
+        judged = []
+        for window in windows:
+            if self.rules is not None:
+                self.judging.judge(window, self.rules.detectors, timed)
+            judged.append(window)
+        return judged
 
 
 class TooManyStreams(Exception):  # noqa: N818 - it says what is the case
@@ -66,18 +197,18 @@ class Streams:
 
     Args:
         limit: streams watched at most.
-        idle_seconds: silence after which a stream may be forgotten.
-        clock: monotonic seconds.
-        new_window: makes an empty window.
+        idle_seconds: silence after which a stream may give way to a new one.
+        forgotten_seconds: silence after which it is forgotten anyway.
+        new: makes the state of a stream that begins at this reading of the clock.
     """
 
     def __init__(
-        self, *, limit: int, idle_seconds: float, clock: Callable[[], float], new_window: Callable[[], Window]
+        self, *, limit: int, idle_seconds: float, forgotten_seconds: float, new: Callable[[float], StreamState]
     ) -> None:
         self._limit = limit
         self._idle_seconds = idle_seconds
-        self._clock = clock
-        self._new_window = new_window
+        self._forgotten_seconds = forgotten_seconds
+        self._new = new
         self._states: dict[Stream, StreamState] = {}
 
     def __len__(self) -> int:
@@ -91,20 +222,33 @@ class Streams:
         """All streams, as a copy that stays valid while others come and go."""
         return list(self._states.items())
 
-    def seen(self, stream: Stream) -> StreamState:
+    def values(self) -> list[StreamState]:
+        """The states of all streams, as such a copy."""
+        return list(self._states.values())
+
+    def restore(self, stream: Stream, state: StreamState) -> None:
+        """Put back a stream from before a restart."""
+        self._states[stream] = state
+
+    def seen(self, stream: Stream, now: float) -> StreamState:
         """Note that a stream is alive and return its state, a new one if need be.
 
         Raises:
             TooManyStreams: it is new and none of the others has been silent long enough to be forgotten.
         """
-        now = self._clock()
         state = self._states.get(stream)
         if state is None:
             self._make_room(now)
-            state = StreamState(windows={kind: self._new_window() for kind in Kind}, last_seen=now)
+            state = self._new(now)
             self._states[stream] = state
         state.last_seen = now
         return state
+
+    def forget_silent(self, now: float) -> None:
+        """Forget streams that were silent for ``forgotten_seconds``."""
+        for stream, state in self.items():
+            if now - state.last_seen >= self._forgotten_seconds:
+                del self._states[stream]
 
     def _make_room(self, now: float) -> None:
         if len(self._states) < self._limit:

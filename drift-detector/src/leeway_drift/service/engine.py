@@ -1,0 +1,298 @@
+"""The thread that does the work: decodes, counts, judges, and publishes what is known, while the sink only queues."""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Protocol, TypeVar
+
+from leeway_drift.detectors.interface import Detector as WindowDetector
+from leeway_drift.detectors.interface import Judgement
+from leeway_drift.labels.records import Prediction
+from leeway_drift.profile import Profile
+from leeway_drift.reading.events import Stream
+from leeway_drift.service.backend import BackendThread
+from leeway_drift.service.config import WindowConfig
+from leeway_drift.service.profiles import NOT_FETCHED, Loaded, ProfileState, rules_of
+from leeway_drift.service.snapshots import SnapshotStore
+from leeway_drift.service.views import View, Views, view
+from leeway_drift.streaming.detector import SLOTS, Closed, Detector
+from leeway_drift.streaming.judging import Rules
+from leeway_drift.streaming.streams import StreamState
+
+logger = logging.getLogger(__name__)
+
+STEP_EVENTS = 256
+"""Events between two looks at what else there is to do."""
+PUBLISHED_EVERY = 0.5
+SAVED_EVERY = 5.0
+ANSWERED_WITHIN = 5.0
+
+Answer = TypeVar("Answer")
+Slot = tuple[str, str, str]
+"""Namespace, model and slot."""
+
+
+class Busy(Exception):  # noqa: N818 - it says what is the case
+    """The engine has not answered in time; the message says what to do."""
+
+
+class Log(Protocol):
+    """Where predictions go; it never blocks."""
+
+    def offer(self, prediction: Prediction, manifest: Mapping[str, Any] | None) -> None:
+        """Take a prediction, with the manifest of the bundle that made it."""
+
+    def forget(self, namespace: str, model: str, version: str) -> None:
+        """A version is watched no more."""
+
+
+class Engine:
+    """Runs a detector in a thread of its own.
+
+    Args:
+        detector: nobody else may touch it, but for ``admit``, ``offer``, ``offer_batch`` and ``give_up``.
+        detectors: makes the detectors on counts of a profile.
+        windows: overrides of the profiles' windows.
+        backend: judges rows, in another thread; None if nobody does.
+        snapshots: keeps the state over restarts; None if nothing is kept.
+        kept: profiles from before a restart, by digest.
+
+    Attributes:
+        detector: as given.
+        epoch: of this start: the operator's cursors of another one are worthless.
+        log: takes predictions; None if nobody wants them.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        *,
+        epoch: str,
+        detectors: Callable[[Profile], Sequence[WindowDetector]],
+        windows: WindowConfig,
+        backend: BackendThread | None = None,
+        snapshots: SnapshotStore | None = None,
+        kept: Callable[[str], Loaded | None] = lambda _: None,
+    ) -> None:
+        self.detector = detector
+        self.epoch = epoch
+        self._detectors = detectors
+        self._windows = windows
+        self._backend = backend
+        self.log: Log | None = None
+        self._snapshots = snapshots
+        self._kept = kept
+        self._profiles: dict[Stream, ProfileState] = {}
+        self._coverage: Mapping[Slot, float] = {}
+        self._views = Views()
+        self._published = self._saved = detector.clock()
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._restore()
+
+    @property
+    def views(self) -> Views:
+        """What was published last."""
+        return self._views
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs; it ends only by ``stop`` or by a fault of our own, which a restart has to heal."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin, and the backend with it."""
+        if self._backend is not None:
+            self._backend.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Process what is queued, save, and end."""
+        self._stopping = True
+        self._wake.set()
+        self._thread.join()
+        if self._backend is not None:
+            self._backend.stop()
+
+    def notify(self) -> None:
+        """There is something to do."""
+        self._wake.set()
+
+    def tell(self, message: Callable[[], None]) -> None:
+        """Have something done by the engine's thread, some time soon."""
+        self._inbox.put(message)
+        self._wake.set()
+
+    def ask(self, question: Callable[[], Answer]) -> Answer:
+        """Have something answered by the engine's thread, which alone may look at the detector's state.
+
+        Raises:
+            Busy: it has not answered in time.
+        """
+        future: Future[Answer] = Future()
+
+        def answer() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(question())
+                except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
+                    future.set_exception(error)
+
+        self.tell(answer)
+        try:
+            return future.result(ANSWERED_WITHIN)
+        except TimeoutError:
+            future.cancel()
+            raise Busy(f"the engine is busy and did not answer within {ANSWERED_WITHIN:g} s; try again") from None
+
+    def wanted_profiles(self) -> list[tuple[Stream, str]]:
+        """(stream, InferenceService) of versions whose profile is missing; from any thread."""
+        return [
+            (stream, f"{stream.model}-{slot}" if slot else stream.model)
+            for stream, seen in self._views.streams.items()
+            if self._wants(seen.profile.loaded)
+            for slot in seen.rows_seen
+        ]
+
+    def set_profile(self, stream: Stream, found: ProfileState) -> None:
+        """Take what was fetched; from any thread."""
+        self.tell(lambda: self._set_profile(stream, found))
+
+    def set_coverage(self, coverage: Mapping[Slot, float]) -> None:
+        """Take the coverage of all slots; from any thread."""
+        self.tell(lambda: setattr(self, "_coverage", coverage))
+
+    def add_loss(self, namespace: str, model: str, slot: str, version: str, loss: float) -> None:
+        """Take the loss of a prediction whose label has become known; from any thread."""
+
+        def add() -> None:
+            state = self.detector.streams.get(Stream(namespace, model, version))
+            if state is not None:
+                state.add_loss(slot, loss, self.detector.clock())
+
+        self.tell(add)
+
+    def publish(self) -> None:
+        """Publish what is known; by the engine's thread."""
+        now = self.detector.clock()
+        streams = dict(self.detector.streams.items())
+        for gone in self._views.streams.keys() - streams.keys():
+            self._profiles.pop(gone, None)
+            if self.log is not None:
+                self.log.forget(gone.namespace, gone.model, gone.version)
+        self._views = Views(
+            streams={stream: self._view(stream, state) for stream, state in streams.items()},
+            drills={
+                name: view(drill.stream, drill.state, profile=self._profile(drill.stream), drill=name)
+                for name, drill in self.detector.drills.items()
+            },
+            unattributed=dict(self.detector.unattributed),
+            backlog=self.detector.backlog,
+            slots=self._coverage,
+            saved=None if self._snapshots is None else self._snapshots.saved,
+        )
+        self._published = now
+
+    def rules(self, stream: Stream) -> Rules | None:
+        """What a version's profile makes of its stream, None without one; by the engine's thread."""
+        loaded = self._profile(stream).loaded
+        if loaded is None:
+            return None
+        return rules_of(
+            loaded, self._windows, self._detectors, () if self._backend is None else self._backend.detectors
+        )
+
+    def _run(self) -> None:
+        try:
+            while not self._turn():
+                pass
+        except Exception:
+            logger.exception("the engine has died")  # the probe sees that it is not alive, and a restart heals it
+            raise
+
+    def _turn(self) -> bool:
+        """One round of all there is to do; True if that was the last."""
+        self._wake.wait(PUBLISHED_EVERY / 2)
+        self._wake.clear()
+        stopping = self._stopping
+        more = True
+        while more:
+            self._listen()
+            more = self.detector.step(STEP_EVENTS)
+            self._hand_on()
+            now = self.detector.clock()
+            if now - self._published >= PUBLISHED_EVERY or stopping:
+                self.publish()
+            if self._snapshots is not None and (now - self._saved >= SAVED_EVERY or (stopping and not more)):
+                self._saved = now
+                self._snapshots.save(self.detector)
+        return stopping
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                message = self._inbox.get_nowait()
+            except queue.Empty:
+                return
+            message()
+
+    def _hand_on(self) -> None:
+        if self.log is not None:
+            for prediction in self.detector.take_predictions():
+                loaded = self._profile(Stream(prediction.namespace, prediction.model, prediction.version)).loaded
+                self.log.offer(prediction, None if loaded is None else loaded.manifest)
+        for closed in self.detector.take_windows():
+            loaded = self._profile(closed.stream).loaded
+            if self._backend is not None and loaded is not None:
+                self._backend.offer(closed, loaded, self._take_judgements)
+
+    def _take_judgements(self, closed: Closed, judgements: Sequence[Judgement]) -> None:
+        self.tell(lambda: closed.state.judging.add(judgements, closed.window))
+
+    def _view(self, stream: Stream, state: StreamState) -> View:
+        known = [
+            coverage
+            for slot in SLOTS
+            if state.rows_seen.get(slot) and (coverage := self._coverage.get((stream.namespace, stream.model, slot)))
+        ]
+        return view(stream, state, profile=self._profile(stream), coverage=min(known, default=None))
+
+    def _profile(self, stream: Stream) -> ProfileState:
+        return self._profiles.get(stream, NOT_FETCHED)
+
+    def _wants(self, loaded: Loaded | None) -> bool:
+        return loaded is None or (self._backend is not None and loaded.reference is None and loaded.has_reference)
+
+    def _set_profile(self, stream: Stream, found: ProfileState) -> None:
+        state = self.detector.streams.get(stream)
+        if state is None or (found.loaded is None and self._profile(stream).loaded is not None):
+            return  # it is gone, or what is known is better
+        if found.state != self._profile(stream).state:
+            fields = {"namespace": stream.namespace, "model": stream.model, "version": stream.version}
+            logger.info("profile", extra={"fields": {**fields, "state": found.state, "reason": found.reason}})
+        self._profiles[stream] = found
+        rules = self.rules(stream)
+        if rules is None:
+            return
+        state.watch(rules)
+        for drill in self.detector.drills.values():
+            if drill.stream == stream:
+                drill.state.watch(rules)
+
+    def _restore(self) -> None:
+        if self._snapshots is None:
+            return
+
+        def rules(stream: Stream, digest: str) -> Rules | None:
+            loaded = self._kept(digest)
+            if loaded is None:
+                return None
+            self._profiles[stream] = ProfileState("loaded", None, loaded)
+            return self.rules(stream)
+
+        self._snapshots.restore(self.detector, rules)
+        self.publish()

@@ -1,0 +1,201 @@
+"""Everything put together, as the command runs it and as tests run it."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from time import monotonic
+from typing import Protocol
+
+import httpx
+import numpy as np
+import orjson
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from leeway_drift.detectors.native import native_detectors
+from leeway_drift.profile import Profile
+from leeway_drift.reading.events import Stream
+from leeway_drift.service.alibi import AlibiBackend
+from leeway_drift.service.app import create_app
+from leeway_drift.service.backend import BackendThread
+from leeway_drift.service.config import Config
+from leeway_drift.service.coverage import CoverageThread, Scrape, http_scrape, resolve_host
+from leeway_drift.service.engine import Engine
+from leeway_drift.service.feedback import add_feedback
+from leeway_drift.service.metrics import DetectorCollector, WorkerCollector, evaluation_timer
+from leeway_drift.service.pages import add_pages
+from leeway_drift.service.predictions import PredictionLog
+from leeway_drift.service.predictions_metrics import PredictionsCollector
+from leeway_drift.service.profiles import Fetch, ProfileFetcher, ProfileSource, http_fetch
+from leeway_drift.service.salt import read_salt
+from leeway_drift.service.scores import Score
+from leeway_drift.service.snapshots import SnapshotStore
+from leeway_drift.service.status import StatusSource
+from leeway_drift.service.store.database import Database, StoreUnavailable, sqlite_url
+from leeway_drift.streaming.backend import RowBackend
+from leeway_drift.streaming.detector import Detector
+from leeway_drift.streaming.limits import Limits
+
+FETCH_SECONDS = 5.0
+
+
+class StartError(RuntimeError):
+    """It cannot start; the message says what is missing."""
+
+
+class _Thread(Protocol):
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the command runs.
+
+    Attributes:
+        app: the API; its lifespan starts and ends all threads.
+        registry: for ``/metrics``.
+        engine: takes the events.
+    """
+
+    app: FastAPI
+    registry: CollectorRegistry
+    engine: Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What reaches out of the process.
+
+    Attributes:
+        fetch: gets files of bundles.
+        scrape: reads the servers' counters.
+    """
+
+    fetch: Fetch
+    scrape: Scrape
+
+    @classmethod
+    def by_http(cls) -> "Outside":
+        """The pods of the cluster; no proxy of the environment stands between."""
+        client = httpx.Client(timeout=FETCH_SECONDS, trust_env=False)
+        return cls(http_fetch(client), http_scrape(client, resolve_host))
+
+
+def wire(
+    config: Config,
+    *,
+    directory: Path,
+    store_url: str | None,
+    clock: Callable[[], float],
+    epoch: str,
+    outside: Outside | None = None,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> Service:
+    """Build everything; nothing runs before the app's lifespan begins, but for the writer of predictions.
+
+    Args:
+        config: as the chart writes it.
+        directory: keeps state, profiles and predictions over restarts.
+        store_url: of the database for predictions, None for SQLite in the directory.
+        clock: seconds since the epoch.
+        epoch: names this start.
+        outside: what reaches out of the process, by HTTP by default.
+        limits: of memory.
+
+    Raises:
+        StartError: the directory or the store cannot be used.
+    """
+    outside = outside or Outside.by_http()
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    backend: RowBackend | None = None
+    closing = ExitStack()
+    if config.backend == "alibi":
+        worker = AlibiBackend(clock=monotonic, scratch=_folder(directory / "alibi"))
+        closing.callback(worker.close)
+        registry.register(WorkerCollector(worker))
+        backend = worker
+    detector = Detector(
+        limits,
+        clock,
+        lateness=config.lateness,
+        lock=Lock(),
+        loads=orjson.loads,
+        random=None if backend is None else np.random.default_rng().random,
+        timed=evaluation_timer(registry, monotonic),
+        join=config.store.enabled,
+    )
+    source = ProfileSource(outside.fetch, _folder(directory / "profiles"), with_reference=backend is not None)
+    engine = Engine(
+        detector,
+        epoch=epoch,
+        detectors=native_detectors,
+        windows=config.window,
+        backend=None if backend is None else BackendThread(backend),
+        snapshots=SnapshotStore(directory, clock),
+        kept=source.kept,
+    )
+    log = _log(config, directory, store_url, engine, clock) if config.store.enabled else None
+    engine.log = log
+    scores: Callable[[], dict[Stream, Score]] = dict
+    if log is not None:
+        registry.register(PredictionsCollector(log))
+        scores = log.scores.latest
+    registry.register(DetectorCollector(lambda: engine.views, scores))
+    threads: list[_Thread] = [
+        engine,
+        ProfileFetcher(source, engine.wanted_profiles, engine.set_profile, clock),
+        CoverageThread(outside.scrape, lambda: engine.views, engine.set_coverage, clock),
+    ]
+
+    def start() -> None:
+        for thread in threads:
+            thread.start()
+
+    def stop() -> None:
+        for thread in reversed(threads):
+            thread.stop()
+        if log is not None:
+            log.close()
+        closing.close()
+
+    status = StatusSource(lambda: engine.views, scores)
+    app = create_app(engine, status, start=start, stop=stop)
+    add_pages(app, status)
+    if log is not None:
+        add_feedback(app, log)
+    return Service(app, registry, engine)
+
+
+def _log(
+    config: Config, directory: Path, store_url: str | None, engine: Engine, clock: Callable[[], float]
+) -> PredictionLog:
+    def profile_of(stream: Stream) -> Profile | None:
+        view = engine.views.streams.get(stream)
+        return None if view is None or view.profile.loaded is None else view.profile.loaded.profile
+
+    try:
+        return PredictionLog(
+            Database(store_url or sqlite_url(directory)),
+            salt=read_salt(directory),
+            clock=lambda: datetime.fromtimestamp(clock(), UTC),
+            sample=config.store.sample,
+            retention=config.store.retention,
+            on_loss=engine.add_loss,
+            profile_of=profile_of,
+        )
+    except (OSError, ValueError, StoreUnavailable) as error:
+        raise StartError(f"the store of predictions: {error}") from error
+
+
+def _folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"{path}: {error.strerror}; --data-dir has to be writable") from error
+    return path
