@@ -7,11 +7,12 @@ import sys
 from cluster import demo, paths, up
 from cluster.addons.kube import Kube
 from cluster.shell import CommandFailedError
-from drill import detector, flights, naive
+from drill import flights, naive
+from drill.detector import Detector, RefusedError, stable_version
 from drill.faults import FAULTS, Fault
 from drill.findings import Findings
 from drill.replay import ReplayFailedError
-from drill.run import WINDOW_ROWS, Plan, run
+from drill.run import WINDOW_ROWS, NoProfileError, Plan, await_profile, run
 
 _WARM_UP, _FAULTY = 10, 5  # windows: 7 for the trailing reference and some to be judged; an alarm takes 2 of 3
 _SPEED = 14_400.0  # a day in six seconds
@@ -24,18 +25,19 @@ def main() -> int:
     parser.add_argument("fault", choices=sorted(FAULTS), help="what goes wrong")
     fault = FAULTS[parser.parse_args().fault]
     cluster = paths.ClusterPaths(os.environ["CLUSTER"])
-    kube = Kube(cluster.kubeconfig)
     try:
+        detector = Detector(cluster.kubeconfig)
         test, training = flights.load()
-        version = detector.stable_version(kube)
+        version, endpoint = stable_version(Kube(cluster.kubeconfig)), up.endpoint(cluster)
         plan = Plan(test.since(_FROM), _WARM_UP * WINDOW_ROWS, fault, _FAULTY * WINDOW_ROWS, _SPEED)
         seconds = plan.requests()[-1].due / _SPEED
         print(
             f"{demo.MODEL} {version}, flights from 15 September 2013: {_WARM_UP} windows as they were, {_FAULTY} with"
         )
         print(f"{fault.what}. A day takes {86400 / _SPEED:.0f} s, all of it {seconds:.0f} s.\n")
-        findings = run(plan, kube, up.endpoint(cluster), version, watch=_Screen().show)
-    except (CommandFailedError, ReplayFailedError) as error:
+        await_profile(detector, endpoint, version, plan.flights.part(0, 1))
+        findings = run(plan, detector, endpoint, version, watch=_Screen().show)
+    except (CommandFailedError, NoProfileError, RefusedError, ReplayFailedError, TimeoutError, OSError) as error:
         sys.stderr.write(f"demo-drift: {error}\n")
         return 1
     seen = _tell(findings, fault)

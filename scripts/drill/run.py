@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cluster.addons.kube import Kube
 from cluster.https import Endpoint
 from cluster.progress import wait_until
-from drill import detector
+from drill.detector import Detector
 from drill.faults import Fault
 from drill.findings import Findings
-from drill.flights import Flights
+from drill.flights import Flights, v2
 from drill.replay import Client, ReplayFailedError, Request, pace, requests
 
 WINDOW_ROWS = 1000
@@ -49,24 +48,59 @@ class Plan:
         return self.flights.times[self.healthy] if self.fault else self.flights.times[-1] + _AFTER
 
 
+class NoProfileError(RuntimeError):
+    """The detector has no profile of the version, so that no drill could tell anything; the message says why."""
+
+
+def await_profile(detector: Detector, endpoint: Endpoint, version: str, sample: Flights) -> None:
+    """Ask the model once, so that the detector learns of the version, and wait until it has the profile.
+
+    Args:
+        detector: to be asked.
+        endpoint: the model's.
+        version: that serves.
+        sample: rows to ask about.
+
+    Raises:
+        NoProfileError: there is none, or it was refused.
+        ReplayFailedError: the model failed to answer.
+        TimeoutError: it has not come within a minute.
+    """
+    with Client(endpoint, "") as client:
+        client.send(v2(sample.columns))
+
+    def loaded() -> bool:
+        profile = detector.profile(version)
+        if profile["state"] in {"absent", "refused"}:
+            raise NoProfileError(f"{version}: the drift profile is {profile['state']}: {profile['reason']}")
+        return bool(profile["state"] == "loaded")
+
+    wait_until(loaded, seconds=60, what=f"the drift profile of {version}")
+
+
 def run(
-    plan: Plan, kube: Kube, endpoint: Endpoint, version: str, *, watch: Callable[[Findings], None] = lambda _: None
+    plan: Plan,
+    detector: Detector,
+    endpoint: Endpoint,
+    version: str,
+    *,
+    watch: Callable[[Findings], None] = lambda _: None,
 ) -> Findings:
     """Replay the plan and collect what the detectors say.
 
     Args:
         plan: what to replay.
-        kube: the cluster, for the detector's API.
+        detector: to be asked.
         endpoint: the model's.
         version: that the profile is of; it has to be the one that serves.
         watch: called after every look at the status.
 
     Raises:
         ReplayFailedError: the model failed to answer.
-        CommandFailedError: the detector did.
+        RefusedError: the detector did.
     """
     due = plan.requests()
-    name, prefix = detector.begin(kube, version=version, start=plan.flights.times[0], speed=plan.speed)
+    name, prefix = detector.begin(version=version, start=plan.flights.times[0], speed=plan.speed)
     findings = Findings(plan.begin)
     failures: list[Exception] = []
     until = math.inf
@@ -79,7 +113,7 @@ def run(
             failures.append(error)
 
     def look() -> bool:
-        findings.take(detector.status(kube, version, name))
+        findings.take(detector.status(version, name))
         watch(findings)
         return time.monotonic() > until
 
@@ -94,5 +128,5 @@ def run(
         until = time.monotonic() + _CLOSING_SECONDS
         wait_until(look, seconds=3 * _CLOSING_SECONDS, what="the last window")
     finally:
-        detector.end(kube, name)
+        detector.end(name)
     return findings

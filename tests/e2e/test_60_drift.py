@@ -5,10 +5,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 from story import Story
 
-from drill import detector, flights
+from drill import flights
+from drill.detector import Detector, stable_version
 from drill.faults import FAULTS
 from drill.findings import Findings, episodes
-from drill.run import WINDOW_ROWS, Plan, run
+from drill.run import WINDOW_ROWS, Plan, await_profile, run
 
 SPEED = 43_200.0  # a day in two seconds
 FROM = 1_379_217_600  # 15 September 2013
@@ -22,22 +23,14 @@ TESTED = sorted(FAULTS.keys() - {"season"})
 @pytest.fixture(scope="module")
 def drills(story: Story) -> dict[str, Future[Findings]]:
     """All drills, some at a time: "natural" is sixty days without a fault, the others are named by their fault."""
-    version = detector.stable_version(story.kube)
+    version, detector = stable_version(story.kube), Detector(story.kube.kubeconfig)
     rows = flights.load()[0].since(FROM)
     natural = rows.until(rows.times[0] + NATURAL_DAYS * 86400)
+    await_profile(detector, story.endpoint, version, rows.part(0, 1))
     plans = {"natural": Plan(natural, len(natural), None, 0, SPEED)}
     plans |= {name: Plan(rows, WARM_UP * WINDOW_ROWS, FAULTS[name], FAULTY * WINDOW_ROWS, SPEED) for name in TESTED}
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        return {name: pool.submit(run, plan, story.kube, story.endpoint, version) for name, plan in plans.items()}
-
-
-def test_the_detector_has_the_profile_of_what_serves(story: Story) -> None:
-    version = detector.stable_version(story.kube)
-
-    assert detector.status(story.kube, version)["profile"] | {"digest": ""} == {
-        "state": "loaded", "reason": None, "digest": "", "calibrated": True, "method": "time-blocks",
-        "window": {"rows": 1000, "seconds": 86400.0}, "target_false_alarms_per_30_days": 1.0,
-    }  # fmt: skip
+        return {name: pool.submit(run, plan, detector, story.endpoint, version) for name, plan in plans.items()}
 
 
 def test_sixty_ordinary_days_raise_hardly_an_alarm(drills: dict[str, Future[Findings]]) -> None:
