@@ -52,6 +52,16 @@ MULTICLASS = (
     "baseline=null",
 )
 
+UNTIMED = ("time=null", "split={random: {seed: 1}}")
+CANDIDATES = (
+    "model.estimator=null",
+    "model.params={}",
+    (
+        "model.candidates=[{estimator: random_forest, params: {n_estimators: 5, max_depth: 1}}, "
+        "{estimator: hist_gradient_boosting, params: {max_iter: 30}}, {estimator: logistic_regression}]"
+    ),
+)
+
 
 def deliveries() -> pd.DataFrame:
     """Make 6,552 rows, three an hour from January to March, in no order; some labels and winds are missing."""

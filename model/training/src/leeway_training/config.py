@@ -2,14 +2,24 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, FiniteFloat, field_validator, model_validator
+from pydantic import AfterValidator, Field, FiniteFloat, field_validator, model_validator
 
 from leeway_training.tables import Column, Data, Periods, RandomSplit, Split, Strict, Time
 
 Name = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")]
 Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")]
+OUTPUTS = frozenset({"label", "probabilities", "prediction"})
+"""What outputs are called; no feature may be."""
+
+
+def _no_output(name: str) -> str:
+    if name in OUTPUTS:
+        raise ValueError(f"{name!r} is what an output is called; rename the column")
+    return name
+
+
 # A feature is a tensor's name in requests and in the graph.
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"), AfterValidator(_no_output)]
 Metric = Literal["auc", "log_loss", "brier", "accuracy", "rmse", "mae", "r2"]
 Estimator = Literal["logistic_regression", "ridge", "hist_gradient_boosting", "random_forest"]
 Privacy = Literal["keep", "hash", "bin", "drop"]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from leeway_drift.profile import ProfileError, build_profile
+from leeway_drift.profile.reference import build_reference
 from leeway_training.bundle import readable
 from leeway_training.errors import Problem, Refused
 
@@ -23,10 +24,12 @@ class Drift:
     Attributes:
         files: by name.
         profile: content of ``drift-profile.json``.
+        kept: names of the features in ``drift-reference.npz``; none without one.
     """
 
     files: Mapping[str, bytes]
     profile: Mapping[str, Any]
+    kept: tuple[str, ...]
 
 
 def describe_reference(
@@ -36,10 +39,12 @@ def describe_reference(
     times: npt.NDArray[np.int64] | None,
     labels: npt.NDArray[np.floating[Any]] | None,
     task: str,
+    keep_rows: int,
+    private: Collection[str] = (),
     context: Collection[str] = (),
     limits: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Drift:
-    """Profile the reference.
+    """Profile the reference, and keep rows of it if some may be kept.
 
     Args:
         features: the reference rows, in order of time if they have one: float32 or objects holding str.
@@ -47,6 +52,8 @@ def describe_reference(
         times: epoch seconds ``[n]``; without them nothing is calibrated.
         labels: class or number ``[n]``, NaN where unknown; None without any.
         task: as in the configuration.
+        keep_rows: at most so many rows in ``drift-reference.npz``; 0 leaves it out.
+        private: features whose values may not be kept: they are counted, but in no row.
         context: calendar fields and ids.
         limits: what is not tolerated, by feature, in the words of `build_profile`.
 
@@ -66,13 +73,32 @@ def describe_reference(
             context=context,
             limits=limits,
         )
+        files = {"drift-profile.json": readable(profile)}
+        kept = {name: values for name, values in columns.items() if name not in private} if keep_rows else {}
+        if kept:
+            files["drift-reference.npz"] = build_reference(
+                kept,
+                categorical=[name for name in categorical if name in kept],
+                profile=profile,
+                time=times,
+                rows=keep_rows,
+            )
     except ProfileError as error:
         raise Refused(STEP, [Problem("the reference", str(error), "rows that can be profiled")]) from error
-    return Drift({"drift-profile.json": readable(profile)}, profile)
+    return Drift(files, profile, tuple(kept))
 
 
 def drift_section(drift: Drift) -> str:
     """Tell people what alarms of this model are worth: their rate, and the faults that raise them."""
+    raw = (
+        f"`drift-reference.npz` holds raw values of {', '.join(drift.kept)}."
+        if drift.kept
+        else "The bundle holds no rows of the reference, only counts."
+    )
+    return f"{_calibration(drift)}\n\n{raw}"
+
+
+def _calibration(drift: Drift) -> str:
     calibration = drift.profile["calibration"]
     if calibration["method"] == "none":
         return (

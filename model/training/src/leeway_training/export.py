@@ -128,7 +128,11 @@ class Parity:
 
 
 def prove_parity(
-    answers: Arrays, *, expected: npt.NDArray[np.float64], labels: npt.NDArray[np.generic] | None
+    answers: Arrays,
+    *,
+    expected: npt.NDArray[np.float64],
+    labels: npt.NDArray[np.generic] | None,
+    tolerance: float = PARITY,
 ) -> Parity:
     """Compare what the graph answered with what scikit-learn answers for the same rows.
 
@@ -139,9 +143,10 @@ def prove_parity(
         answers: of the graph, by output.
         expected: probabilities ``[n, classes]``, or numbers ``[n, 1]`` for regression.
         labels: class indexes ``[n]``; None for regression.
+        tolerance: the largest difference allowed.
 
     Raises:
-        Refused: probabilities (predictions) further apart than 1e-6, or any label that differs.
+        Refused: probabilities (predictions) further apart than that, or any label that differs.
     """
     problems = []
     if labels is None:
@@ -151,9 +156,9 @@ def prove_parity(
         if differing := int((answers["label"] != labels).sum()):
             problems.append(Problem("label", f"differs in {differing} of {len(labels)} rows", "no difference"))
     largest = float(difference.max())
-    if not largest <= PARITY:
+    if not largest <= tolerance:
         where = f"row {int(difference.max(axis=1).argmax())} of those compared"
-        problems.append(Problem(where, f"ONNX and scikit-learn differ by {largest:.3g}", f"at most {PARITY:g}"))
+        problems.append(Problem(where, f"ONNX and scikit-learn differ by {largest:.3g}", f"at most {tolerance:g}"))
     if problems:
         raise Refused(STEP, problems)
     return Parity(len(expected), largest)

@@ -62,7 +62,7 @@ def _read_table(path: Path, *, where: str, digest: "hashlib._Hash") -> pd.DataFr
         # One pass over whole columns: guessing types per chunk would make a column's type depend on its length.
         return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, low_memory=False)
     except (OSError, ValueError) as error:  # pandas' and pyarrow's parse errors are ValueErrors
-        raise Refused(STEP, [Problem(where, f"{path}: {error}", "a readable CSV or Parquet file")]) from error
+        raise Refused(STEP, [Problem(where, f"{path.name}: {error}", "a readable CSV or Parquet file")]) from error
 
 
 def _locate(table: Table, *, base: Path, where: str) -> Path:

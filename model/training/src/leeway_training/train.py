@@ -76,6 +76,8 @@ def train(config: Config, frame: pd.DataFrame, *, data_sha256: str, progress: Pr
             times=data.train.times,
             labels=data.train.labels.astype(np.float64),
             task=config.target.task,
+            keep_rows=config.profile.keep_rows,
+            private=_private(config),
             context=config.profile.context,
             limits=_limits(config),
         )
@@ -142,8 +144,11 @@ def _limits(config: Config) -> dict[str, dict[str, float]]:
 
 def _without_private(config: Config, features: pd.DataFrame) -> pd.DataFrame:
     """Put one value for all where a feature's values may not be kept: many people see golden requests."""
-    private = [feature.name for feature in config.features if feature.privacy != "keep"]
-    return features.assign(**{name: features[name].mode().iloc[0] for name in private})
+    return features.assign(**{name: features[name].mode().iloc[0] for name in _private(config)})
+
+
+def _private(config: Config) -> list[str]:
+    return [feature.name for feature in config.features if feature.privacy != "keep"]
 
 
 def _manifest(

@@ -193,23 +193,22 @@ def _index_labels(
     counted = tuple(map(str, range(width)))
     if labels.dtype.kind in "iub":
         classes = classes or counted
-        if unknown := given - set(classes):
+        _node(model, "Cast", ["outputs/labels"], "outputs/classes", to=TensorProto.INT64)
+        if given <= set(counted) and not given <= set(classes):
+            _node(model, "Identity", ["outputs/classes"], "label")  # False and True come as 0 and 1
+            return classes
+        numbered = all(name.removeprefix("-").isdecimal() for name in classes)
+        if unknown := given - set(classes if numbered else ()):
             what = f"answers {', '.join(sorted(unknown)[:5])}"
             raise Refused(STEP, [Problem(shown, what, f"one of {', '.join(classes)}")])
-        _node(
-            model,
-            "Cast",
-            ["outputs/labels"],
-            "label" if classes == counted else "outputs/classes",
-            to=TensorProto.INT64,
+        known = helper.make_tensor(
+            "outputs/known", TensorProto.INT64, [1, len(classes)], [int(name) for name in classes]
         )
-        if classes != counted:
-            _reshape(model, "outputs/classes", "outputs/column", [-1, 1])
-            values = [int(name) for name in classes]
-            model.graph.initializer.append(helper.make_tensor("outputs/known", TensorProto.INT64, [1, width], values))
-            _node(model, "Equal", ["outputs/column", "outputs/known"], "outputs/is")
-            _node(model, "Cast", ["outputs/is"], "outputs/place", to=TensorProto.INT64)
-            _node(model, "ArgMax", ["outputs/place"], "label", axis=1, keepdims=0)
+        model.graph.initializer.append(known)
+        _reshape(model, "outputs/classes", "outputs/column", [-1, 1])
+        _node(model, "Equal", ["outputs/column", "outputs/known"], "outputs/is")
+        _node(model, "Cast", ["outputs/is"], "outputs/place", to=TensorProto.INT64)
+        _node(model, "ArgMax", ["outputs/place"], "label", axis=1, keepdims=0)
         return classes
     if classes is None or given - set(classes):
         what = "answers strings, and no node of the graph lists them in the order of probabilities"

@@ -91,7 +91,9 @@ def convert_estimator(estimator: Any, features: pd.DataFrame, *, name: str) -> C
     classes = np.asarray(estimator.classes_)
     place = {value: index for index, value in enumerate(classes.tolist())}
     labels = np.array([place[value] for value in predicted.reshape(-1).tolist()], np.int64)
-    return Converted(graph, features, tuple(map(str, classes.tolist())), expected, labels)
+    whole = classes.dtype.kind == "f" and bool((classes % 1 == 0).all())  # the graph answers 1 where the class is 1.0
+    names = (classes.astype(np.int64) if whole else classes).tolist()
+    return Converted(graph, features, tuple(map(str, names)), expected, labels)
 
 
 def _check_kind(estimator: Any) -> None:

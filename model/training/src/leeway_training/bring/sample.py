@@ -96,7 +96,7 @@ def _feature(column: "pd.Series[Any]") -> "pd.Series[Any]":
         numbers = column.astype(np.float64)
         if (wrong := numbers.abs() > _FLOAT32_MAX).any():
             first = column.index[wrong][0]
-            raise Refused(STEP, [Problem(where, f"row {first} holds {column[first]!r}", "a finite FP32 number")])
+            raise Refused(STEP, [Problem(where, f"row {first} holds {numbers[first]:g}", "a finite FP32 number")])
         return numbers.astype(np.float32)
     values = column.astype(object)
     strange = values[[not isinstance(value, str) for value in values]]

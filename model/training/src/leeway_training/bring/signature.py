@@ -10,6 +10,7 @@ import pandas as pd
 from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
+from leeway_training.config import OUTPUTS
 from leeway_training.errors import Problem, Refused
 
 STEP = "read the graph"
@@ -108,13 +109,13 @@ def match(inputs: list[GraphInput], features: pd.DataFrame) -> Mapping[str, tupl
     """Say which columns of the sample feed which input, in order.
 
     One input per feature is matched by name. A single input ``[n, k]`` takes all columns in the order of the sample,
-    since nothing in the graph names them.
+    since nothing in the graph names them; so does a single ``[n, 1]`` if the sample has one column.
 
     Raises:
         Refused: every column that is missing, not expected, or of another kind.
     """
     names = [str(name) for name in features]
-    if len(inputs) == 1 and inputs[0].width != 1:
+    if len(inputs) == 1 and (inputs[0].width != 1 or len(names) == 1):
         (one,) = inputs
         if one.width not in (None, len(names)):
             what = f"takes {one.width} values a row; the sample has {len(names)} columns ({', '.join(names)})"
@@ -154,8 +155,10 @@ def check_columns(expected: list[str], found: list[str]) -> list[Problem]:
 
 
 def clean(name: str) -> str:
-    """Turn a column's name into one that requests, graphs and metrics can carry."""
+    """Turn a column's name into one that requests, graphs and metrics can carry, and that no output has."""
     cleaned = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    if cleaned in OUTPUTS:
+        return f"{cleaned}_"
     return cleaned if re.match(r"[A-Za-z_]", cleaned) else f"_{cleaned}"
 
 
