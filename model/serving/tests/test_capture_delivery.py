@@ -94,7 +94,7 @@ def start() -> Iterator[Callable[..., tuple[Capture, Counter[str]]]]:
                 counts[outcome] += events
 
         settings = CaptureSettings(url, sample=sample, namespace="models", inferenceservice="flights-a")
-        captures.append(Capture(settings, HttpSink(url, timeout=PATIENCE), counted, limits=limits))
+        captures.append(Capture(settings, HttpSink(url, timeout=PATIENCE, pause=0.01), counted, limits=limits))
         return captures[-1], counts
 
     yield make
@@ -217,7 +217,20 @@ def test_a_sink_that_answers_no_http_is_a_sink_error() -> None:
 
         thread = threading.Thread(target=answer)
         thread.start()
-        sink = HttpSink(f"http://127.0.0.1:{server.getsockname()[1]}", timeout=PATIENCE)
-        with pytest.raises(SinkError, match="BadStatusLine"):
+        sink = HttpSink(f"http://127.0.0.1:{server.getsockname()[1]}", timeout=PATIENCE, pause=0.5)
+        with pytest.raises(SinkError, match="BadStatusLine") as caught:
             sink.post(b"[]")
+        assert caught.value.retry_seconds == 0.5
         thread.join()
+
+
+def test_an_idle_connection_that_the_sink_has_closed_costs_no_pause(received: Received) -> None:
+    sink = HttpSink(received.url, timeout=PATIENCE, pause=PATIENCE)
+    sink.post(b"[]")
+    received.answers = [0]
+    with pytest.raises(SinkError) as caught:
+        sink.post(b"[]")
+    assert caught.value.retry_seconds == 0
+    sink.post(b"[]")
+    sink.close()
+    assert received.connections == 2

@@ -27,6 +27,8 @@ _POLL_SECONDS = 0.05
 _DRAIN_SECONDS = 30
 _SINK_SECONDS = 5
 """Of connecting to the sink, and of each wait for it."""
+_SINK_PAUSE_SECONDS = 1
+"""Before a batch that was not taken is sent once more."""
 _CAPTURE_DRAIN_SECONDS = 5
 """For the events that are still to be sent when the last request has been answered."""
 _KEEP_ALIVE_SECONDS = 3900
@@ -78,7 +80,7 @@ async def serve(settings: Settings, *, started: float) -> None:
     exporter, exporter_thread = start_http_server(settings.metrics_port, addr=settings.host, registry=registry)
     capture = None
     if settings.capture is not None:
-        sink = HttpSink(settings.capture.url, timeout=_SINK_SECONDS)
+        sink = HttpSink(settings.capture.url, timeout=_SINK_SECONDS, pause=_SINK_PAUSE_SECONDS)
         capture = Capture(settings.capture, sink, metrics.captured)
     app = Application(
         model=settings.model_name, version=told.version, admission=admission, metrics=metrics, capture=capture

@@ -29,9 +29,6 @@ class Sink(Protocol):
 class Capture:
     """Sends what it is offered as long as the sink takes it, and counts what became of every event."""
 
-    pause_seconds = 1.0
-    """Between a batch that was not taken and the next one."""
-
     def __init__(
         self,
         settings: CaptureSettings,
@@ -84,7 +81,6 @@ class Capture:
             except SinkError as error:
                 self._count("failed", len(inferences))
                 self._tell(str(error))
-                self._closing.wait(self.pause_seconds)
             except Exception:  # noqa: BLE001 - a fault of ours costs a batch, and not every later one with its thread
                 self._count("failed", len(inferences))
                 _log.exception("a batch of events failed")
@@ -94,12 +90,13 @@ class Capture:
         self._sink.close()
 
     def _post(self, body: bytes) -> None:
-        """Delivers a batch, at the second attempt if need be: a sink restarts, and closes idle connections."""
+        """Delivers a batch, at the second attempt if need be; what comes meanwhile waits in the buffer."""
         try:
             self._sink.post(body)
         except SinkError as error:
-            if not error.transient:
+            if error.retry_seconds is None:
                 raise
+            self._closing.wait(error.retry_seconds)
             self._sink.post(body)
 
     def _tell(self, error: str | None) -> None:
