@@ -14,7 +14,7 @@ class Seen:
         detector: as `detector/reference`.
         windows: wholly faulty ones, until and with the one that raised the alarm; 0 is the one the fault began in.
         ratio: of score to threshold in that window; None if the document does not say.
-        columns: with the largest score first.
+        columns: over their thresholds when it was first seen to be raised, the largest score first.
     """
 
     detector: str
@@ -25,22 +25,22 @@ class Seen:
 
 @dataclass
 class Findings:
-    """Collects status documents while a drill goes on: columns are told of the last window only."""
+    """Collects status documents while a drill goes on: columns are told of the last judgement only."""
 
     begin: float
     _history: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    _columns: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    _columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def take(self, status: Mapping[str, Any]) -> None:
         """Take a document."""
         for window in status["history"]:
             self._history[window["end"]] = window
         for detector in status["detectors"]:
-            if detector["window"] is None:
-                continue
-            over = [column for column in detector["columns"] if (column["score_ratio"] or 0) >= 1]
-            key = (f"{detector['detector']}/{detector['reference']}", detector["window"]["end"])
-            self._columns[key] = tuple(column["name"] for column in over)
+            name = f"{detector['detector']}/{detector['reference']}"
+            # By the alarm and not by the window: that of data quality slides and ends elsewhere.
+            if detector["detected"] and _seconds(detector["window"]["end"]) > self.begin:
+                over = (column["name"] for column in detector["columns"] if (column["score_ratio"] or 0) >= 1)
+                self._columns.setdefault(name, tuple(over))
 
     @property
     def healthy(self) -> list[Mapping[str, Any]]:
@@ -61,8 +61,8 @@ class Findings:
             whole += _seconds(window["start"]) >= self.begin
             for detector in window["detected"]:
                 if detector not in already and detector not in found:
-                    columns = self._columns.get((detector, window["end"]), ())
-                    found[detector] = Seen(detector, whole, window["ratios"].get(detector), columns)
+                    ratio, columns = window["ratios"].get(detector), self._columns.get(detector, ())
+                    found[detector] = Seen(detector, whole, ratio, columns)
         return list(found.values())
 
     def _ordered(self) -> list[Mapping[str, Any]]:

@@ -21,6 +21,7 @@ def status(*history: dict[str, Any], column: str = "temp") -> dict[str, Any]:
             {
                 "detector": "slow",
                 "reference": "training",
+                "detected": "slow/training" in last["detected"],
                 "window": {"start": last["start"], "end": last["end"], "rows": last["rows"]},
                 "columns": [
                     {"name": column, "score_ratio": 2.0, "statistics": {}},
@@ -28,7 +29,7 @@ def status(*history: dict[str, Any], column: str = "temp") -> dict[str, Any]:
                     {"name": "rain", "score_ratio": None, "statistics": {}},
                 ],
             },
-            {"detector": "concept", "reference": "training", "window": None, "columns": []},
+            {"detector": "concept", "reference": "training", "detected": False, "window": None, "columns": []},
         ],
     }
 
