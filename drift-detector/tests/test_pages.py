@@ -65,6 +65,30 @@ def test_a_page_says_when_nothing_is_known_of_harm():
     assert "whether a change hurts cannot be said" in get("/ui/leeway/flights", status_document()).text
 
 
+def test_performance_is_told_with_the_labels_it_rests_on():
+    document = status_document()
+    document["versions"][0]["performance"] = {
+        "version": "1.0.0", "task": None, "predictions": 2000, "labels": 1800, "label_coverage": 0.9,
+        "label_delay_seconds": None, "since": None, "metrics": {"auc": 0.9012, "calibration_gap": -0.0312},
+        "reason": None,
+    }  # fmt: skip
+
+    page = get("/ui/leeway/flights", document).text
+
+    for told in ("1800 labels for 2000 predictions", "90.0%", "0.901", "calibration gap", "-0.0312"):
+        assert told in page
+
+
+def test_too_few_labels_are_no_good_news():
+    document = status_document()
+    document["versions"][0]["performance"] = {
+        "version": "1.0.0", "task": None, "predictions": 20, "labels": 2, "label_coverage": 0.1,
+        "label_delay_seconds": None, "since": None, "metrics": {}, "reason": "2 labels, expected at least 50",
+    }  # fmt: skip
+
+    assert "2 labels, expected at least 50" in get("/ui/leeway/flights", document).text
+
+
 def test_a_refused_profile_is_told_with_its_reason():
     document = status_document()
     document["versions"][0]["profile"] |= {"state": "refused", "reason": "its hash is not the manifest's"}
