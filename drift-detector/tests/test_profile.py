@@ -7,11 +7,11 @@ from random import Random
 import jsonschema
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leeway_drift.counting.bins import count_numeric
-from leeway_drift.profile import ProfileError, build_profile
+from leeway_drift.profile import Profile, ProfileError, build_profile
+from tests.profiled import world
 
 PACKAGE = Path(__file__).parents[1]
 SCHEMAS = PACKAGE.parent / "schemas"
@@ -33,10 +33,19 @@ def numeric(values: list[float]) -> dict:
     return build_profile(columns, categorical=(), outputs={})["features"]["x"]
 
 
-def test_example_fits_the_schema():
+def fits(document: object) -> None:
     schema = json.loads((SCHEMAS / "drift-profile.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(json.loads(EXAMPLE.read_text()), schema, jsonschema.Draft202012Validator)
+    jsonschema.validate(document, schema, jsonschema.Draft202012Validator)
+
+
+def test_example_fits_the_schema_and_is_read():
+    document = json.loads(EXAMPLE.read_text())
+    fits(document)
+    profile = Profile.parse(document)
+    assert profile.calibrated
+    assert profile.performance.keys() == {"accuracy", "auc", "brier", "calibration_gap", "f1", "log_loss"}
+    assert not profile.features["hour"].monitored
 
 
 @pytest.mark.parametrize("group", ["current-numpy", "oldest-numpy"])
@@ -60,34 +69,20 @@ def test_every_value_is_counted_once_and_ends_are_empty(values: list[float]):
         assert column["counts"][-1] == 0
 
 
+@settings(max_examples=20)  # reading the schema takes most of the time
+@given(numbers)
+def test_whatever_the_numbers_the_profile_fits_the_schema_and_is_read(values: list[float]):
+    profile = build_profile({"x": np.array(values, dtype=np.float32)}, categorical=(), outputs={})
+    fits(json.loads(json.dumps(profile, allow_nan=False)))
+    assert Profile.parse(profile).features["x"].nulls == profile["features"]["x"]["nulls"]
+
+
 @given(numbers, st.randoms(use_true_random=False))
-def test_order_of_rows_does_not_matter(values: list[float], random: Random):
+def test_order_of_rows_does_not_matter_to_what_is_counted(values: list[float], random: Random):
     shuffled = list(values)
     random.shuffle(shuffled)
-    assert json.dumps(numeric(values), allow_nan=False) == json.dumps(numeric(shuffled), allow_nan=False)
-
-
-@given(numbers, numbers)
-def test_counts_of_parts_add_up_to_counts_of_the_whole(left: list[float], right: list[float]):
-    edges = np.array(numeric(left)["edges"], dtype=np.float32)
-    a, b = (np.array([v for v in part if not np.isnan(v)], dtype=np.float32) for part in (left, right))
-    whole = count_numeric(np.concatenate([a, b]), edges)
-    assert whole == [x + y for x, y in zip(count_numeric(a, edges), count_numeric(b, edges), strict=True)]
-
-
-def test_an_atom_has_a_bin_of_its_own():
-    rain = [0.0] * 900 + [0.25 + k / 1000 for k in range(100)]
-    column = numeric(rain)
-    edges = np.array(column["edges"], dtype=np.float32)
-    drizzle = count_numeric(np.full(50, 0.001, dtype=np.float32), edges)
-    assert max(column["counts"]) == 900
-    assert drizzle[column["counts"].index(900)] == 0
-
-
-def test_values_outside_the_reference_fall_into_the_end_bins():
-    edges = np.array(numeric([1.0, 2.0, 3.0])["edges"], dtype=np.float32)
-    counts = count_numeric(np.array([-np.inf, 0.5, 3.5, np.inf, 2.0], dtype=np.float32), edges)
-    assert (counts[0], counts[-1]) == (2, 2)
+    one, other = numeric(values), numeric(shuffled)
+    assert one | {"limits": {}} == other | {"limits": {}}
 
 
 @given(categories)
@@ -109,10 +104,65 @@ def test_the_rarest_of_many_categories_are_counted_together():
     assert column["counts"][-1] == sum(range(1, 37))
 
 
+def test_an_atom_has_a_bin_of_its_own():
+    column = numeric([0.0] * 900 + [0.25 + k / 1000 for k in range(100)])
+    assert max(column["counts"]) == 900
+    atom = column["counts"].index(900)
+    assert column["edges"][atom - 1] == 0.0
+    assert column["edges"][atom] < 1e-40
+
+
 def test_a_column_without_any_value_is_profiled_as_such():
     column = numeric([np.nan, np.nan])
-    expected = {"kind": "numeric", "edges": [], "counts": [0], "nulls": 2, "minimum": None, "maximum": None}
-    assert column == expected
+    assert column["edges"] == column["bounds"] == []
+    assert (column["counts"], column["nulls"], column["minimum"], column["maximum"]) == ([0], 2, None, None)
+
+
+def test_plausible_range_follows_a_heavy_tail_and_ends_close_to_a_light_one():
+    rain = numeric([0.0] * 9890 + [0.1 * (k + 1) for k in range(110)])
+    temperature = numeric([k / 100 for k in range(10_000)])
+    assert rain["bounds"][1] > 20
+    assert temperature["bounds"] == [pytest.approx(-10, abs=0.01), pytest.approx(110, abs=0.02)]
+
+
+def test_a_bad_day_in_the_reference_does_not_teach_that_nulls_are_normal():
+    values = np.arange(20_000) % 97 / 7.0
+    values[8000:8400] = np.nan
+    assert numeric(values.tolist())["limits"]["missing_ratio"] == pytest.approx(0.22)
+
+
+def test_chronic_nulls_are_learned_as_they_are():
+    values = np.arange(20_000) % 97 / 7.0
+    values[np.arange(20_000) // 500 % 4 == 0] = np.nan
+    assert numeric(values.tolist())["limits"]["missing_ratio"] == 1.0
+
+
+def test_declared_limits_cap_what_is_learned():
+    columns = {"x": np.arange(5000) % 89 / 3.0}
+    limits = {"x": {"missing_ratio": 0.001, "minimum": 0.0, "maximum": 40.0}}
+    column = build_profile(columns, categorical=(), outputs={}, limits=limits)["features"]["x"]
+    assert column["limits"]["missing_ratio"] == 0.001
+    assert column["bounds"] == [0.0, 40.0]
+
+
+def test_no_raw_row_can_be_read_from_a_profile():
+    reference = world(60)
+    text = json.dumps(reference.profile())
+    secret = f"{float(reference.columns['load'][1234])!r}"
+    assert secret not in text
+
+
+def test_without_time_nothing_is_calibrated():
+    reference = world(60)
+    profile = Profile.parse(reference.profile(timed=False))
+    assert not profile.calibrated
+    assert (profile.method, profile.target_false_alarms_per_30_days, profile.span) == ("none", None, None)
+
+
+def test_too_few_windows_calibrate_nothing_but_keep_their_time():
+    profile = Profile.parse(world(4).profile())
+    assert not profile.calibrated
+    assert profile.span is not None
 
 
 @pytest.mark.parametrize(
@@ -132,3 +182,22 @@ def test_a_column_without_any_value_is_profiled_as_such():
 def test_what_cannot_be_profiled_is_named(columns: dict, categorical: list[str], outputs: dict, message: str):
     with pytest.raises(ProfileError, match=message):
         build_profile(columns, categorical=categorical, outputs=outputs)
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({"time": np.ones(2, dtype=np.int64)}, r"time: int64 of shape \(2,\), expected epoch seconds"),
+        ({"time": np.ones(3)}, "time: float64"),
+        ({"context": ["hour"]}, "context names columns that are not there: hour"),
+        ({"limits": {"y": {}}}, "limits names columns that are not there: y"),
+        ({"labels": np.ones(3)}, "task '', expected one of"),
+        ({"labels": np.ones(3), "task": "regression"}, "no output 'prediction'"),
+        ({"labels": np.ones(3) * 7, "task": "multiclass_classification"}, "expected classes from 0 to 1"),
+        ({"labels": np.ones(2), "task": "binary_classification"}, r"labels: shape \(2,\)"),
+    ],
+)
+def test_what_else_is_wrong_is_named(extra: dict, message: str):
+    outputs = {"probabilities": np.full((3, 2), 0.5)}
+    with pytest.raises(ProfileError, match=message):
+        build_profile({"x": np.ones(3)}, categorical=(), outputs=outputs, **extra)

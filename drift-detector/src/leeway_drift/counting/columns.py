@@ -16,7 +16,7 @@ VALUE_BUCKETS = 64
 
 _MULTIPLIER = np.uint32(2654435769)  # 2^32 over the golden ratio: Knuth, The Art of Computer Programming 3, 6.4
 _FURTHEST = 2**21
-"""Units beyond an edge at which a distance is cut off, twice the range of the edges: one infinity must not be the window."""
+"""Units beyond an edge at which a distance is cut off, twice the edges' range: one infinity must not make a window."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,11 +50,10 @@ class ColumnCounts:
     @classmethod
     def of_numbers(cls, plan: ColumnPlan, values: Float32Array, codes: Codes) -> Self:
         """Count numbers ``[n]`` whose ``codes`` are known."""
-        assert plan.edges is not None
         present = values[codes != NULL]
-        lower, upper = plan.bounds
+        lower, upper = (np.float32(bound) for bound in plan.bounds)
         below = above = 0
-        if plan.edges.size:
+        if plan.edges is not None and plan.edges.size:
             below = _distances(plan.edges[0], present[present < plan.edges[0]], plan.unit)
             above = _distances(plan.edges[-1], present[present > plan.edges[-1]], plan.unit)
         return cls(

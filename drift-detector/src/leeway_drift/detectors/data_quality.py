@@ -37,7 +37,7 @@ class DataQuality:
         """What it compares a window with."""
         return Reference.TRAINING
 
-    def judge(self, window: Window, trailing: Sequence[Window]) -> Judgement:
+    def judge(self, window: Window, trailing: Sequence[Window]) -> Judgement:  # noqa: ARG002 - it needs none
         """Judge a closed window, or a sliding one of at least ``QUALITY_ROWS`` rows."""
         rows = window.counts.rows
         if rows < QUALITY_ROWS:

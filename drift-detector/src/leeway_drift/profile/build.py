@@ -86,9 +86,9 @@ def build_profile(
     }
     document["relations"] = _relations(Profile.parse(document).plan, asked, frozenset(context))
     profile = Profile.parse(document)
-    _learn_quality(document, profile, asked, answered, instants, declared)
     # Windows without time are rows in the order they came in: good enough for limits, not for a rate of alarms.
     beats = np.arange(rows, dtype=np.int64) if instants is None else instants
+    _learn_quality(document, profile, (asked, answered), beats, declared)
     offsets = cut_windows(beats, window_rows, window_seconds if instants is not None else 0.0)
     if instants is not None and len(offsets) > MINIMUM_WINDOWS:
         windows = [_count(profile.plan, asked, answered, start, end) for start, end in pairwise(offsets.tolist())]
@@ -192,12 +192,11 @@ def _relations(plan: Plan, asked: Rows, context: frozenset[str]) -> list[dict[st
 def _learn_quality(
     document: dict[str, Any],
     profile: Profile,
-    asked: Rows,
-    answered: Rows,
-    instants: Integers | None,
+    rows: tuple[Rows, Rows],
+    beats: Integers,
     declared: Mapping[str, Mapping[str, float]],
 ) -> None:
-    beats = np.arange(asked.count, dtype=np.int64) if instants is None else instants
+    asked, answered = rows
     offsets = cut_windows(beats, QUALITY_ROWS, 0.0).tolist()
     unrelated = Plan(profile.plan.features, profile.plan.outputs)
     blocks = [_count(unrelated, asked, answered, start, end) for start, end in pairwise(offsets)]
@@ -210,7 +209,9 @@ def _learn_quality(
                 numeric=column.numeric,
                 declared=declared.get(name, {}) if part == "features" else {},
             )
-            document[part][name]["limits"] = {key: rounded(limit) for key, limit in learned.items()}
+            # What a model says may be anything that it can say; how often, the prediction detectors judge.
+            judged = learned if part == "features" else ("missing_ratio", "wrong_ratio")
+            document[part][name]["limits"] = {key: rounded(learned[key]) for key in judged}
 
 
 def _describe(threshold: Threshold) -> dict[str, Any]:

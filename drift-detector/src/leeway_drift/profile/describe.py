@@ -67,7 +67,9 @@ def _plausible(values: npt.NDArray[np.float32]) -> tuple[float, float]:
     rank = int(_TAIL * (ordered.size - 1))
     lowest, low, high, highest = (float(ordered[index]) for index in (0, rank, -1 - rank, -1))
     margin = _MARGIN * (highest - lowest)
-    return rounded(lowest - max(margin, low - lowest)), rounded(highest + max(margin, highest - high))
+    lower, upper = lowest - max(margin, low - lowest), highest + max(margin, highest - high)
+    largest = float(np.finfo(np.float32).max)
+    return float(np.float32(max(lower, -largest))), float(np.float32(min(upper, largest)))
 
 
 def describe_categorical(name: str, values: npt.NDArray[Any]) -> tuple[dict[str, Any], npt.NDArray[np.object_]]:

@@ -2,4 +2,4 @@
 
 
 class ProfileError(ValueError):
-    """The reference cannot be profiled, or a document is no profile; the message names the place and what was expected."""
+    """The reference cannot be profiled, or a document is no profile; the message says where and what was expected."""

@@ -52,6 +52,17 @@ def _replaced(values: Float32Array, percent: int, by: float) -> Float32Array:
     return np.where(_some(values.size, percent), np.float32(by), values).astype(np.float32)
 
 
+def _stuck(values: Float32Array) -> Float32Array:
+    present = values[~np.isnan(values)]
+    return np.full_like(values, present[0] if present.size else np.nan)
+
+
+def _without(values: Strings, percent: int) -> Strings:
+    faulty = values.copy()
+    faulty[_some(values.size, percent)] = None
+    return faulty
+
+
 NUMERIC_FAULTS = (
     NumericFault("fahrenheit_to_celsius", lambda values: (values - np.float32(32)) * np.float32(5 / 9)),
     NumericFault("times_60", lambda values: values * np.float32(60)),
@@ -59,11 +70,11 @@ NUMERIC_FAULTS = (
     NumericFault("null_storm_30_percent", lambda values: _replaced(values, 30, np.nan)),
     NumericFault("nulls_imputed_as_0_30_percent", lambda values: _replaced(values, 30, 0.0)),
     NumericFault("sentinel_-999_10_percent", lambda values: _replaced(values, 10, -999.0)),
-    NumericFault("stuck", lambda values: _stuck(values)),
+    NumericFault("stuck", _stuck),
 )
 
 CATEGORICAL_FAULTS = (
-    CategoricalFault("null_storm_30_percent", lambda values, _a, _b: np.where(_some(values.size, 30), None, values)),
+    CategoricalFault("null_storm_30_percent", lambda values, _a, _b: _without(values, 30)),
     CategoricalFault("renamed_category", lambda values, a, _b: np.where(values == a, _RENAMED, values)),
     CategoricalFault("swapped_codes", lambda values, a, b: np.where(values == a, b, np.where(values == b, a, values))),
     CategoricalFault("stuck", lambda values, a, _b: np.full_like(values, a)),
@@ -177,8 +188,3 @@ class _Replay:
         for window in others:
             total = total + window
         return total
-
-
-def _stuck(values: Float32Array) -> Float32Array:
-    present = values[~np.isnan(values)]
-    return np.full_like(values, present[0] if present.size else np.nan)

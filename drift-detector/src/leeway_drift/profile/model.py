@@ -16,8 +16,11 @@ from leeway_drift.statistics.scoring import Scored, Scoring
 
 SCHEMA_VERSION = 2
 
-FLOORS: Mapping[str, float] = {"psi": 0.25, "wasserstein": 0.25, "ks": 0.1, "tvd": 0.1, "surprise": 0.1}
-"""Thresholds of a profile that is not calibrated: conventional values, which say nothing about false alarms."""
+FLOORS: Mapping[str, float] = {"psi": 0.25, "js": 0.2, "wasserstein": 0.25, "ks": 0.1, "tvd": 0.1, "surprise": 0.1}
+"""Thresholds of a profile that is not calibrated: conventional values, which say nothing about false alarms.
+
+``js`` is where that of a small shift stands when its ``psi`` is 0.25: ``sqrt(psi / (8 ln 2))``.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

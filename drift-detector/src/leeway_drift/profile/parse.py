@@ -1,6 +1,7 @@
 """Reading the parts of a profile's document; whatever is not as expected is named with its place."""
 
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,9 @@ from leeway_drift.profile.errors import ProfileError
 from leeway_drift.statistics.max_t import Spread
 
 _MAX_BINS = 65
+_MAX_COUNT = 2**53
+_LARGEST_NUMBER = sys.float_info.max
+_LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +77,21 @@ class Node:
 
     def number(self) -> float:
         """A finite number."""
-        if isinstance(self.value, bool) or not isinstance(self.value, (int, float)) or not math.isfinite(self.value):
+        if isinstance(self.value, bool) or not isinstance(self.value, (int, float)):
+            raise self.wrong("a finite number")
+        if not -_LARGEST_NUMBER <= self.value <= _LARGEST_NUMBER:  # NaN, and integers that no float holds, included
             raise self.wrong("a finite number")
         return float(self.value)
 
+    def float32(self) -> float:
+        """A finite number that a float32 can be close to."""
+        if abs(number := self.number()) > _LARGEST_FLOAT32:
+            raise self.wrong("a finite float32")
+        return number
+
     def natural(self) -> int:
         """A count."""
-        if type(self.value) is not int or not 0 <= self.value < 2**62:
+        if type(self.value) is not int or not 0 <= self.value < _MAX_COUNT:
             raise self.wrong("a count")
         return self.value
 
@@ -126,10 +138,10 @@ def parse_columns(node: Node, context: frozenset[str]) -> dict[str, dict[str, An
 
 
 def _numeric_plan(column: Node) -> ColumnPlan:
-    edges = np.array([edge.number() for edge in column["edges"].elements()], dtype=np.float32)
+    edges = np.array([edge.float32() for edge in column["edges"].elements()], dtype=np.float32)
     if edges.size >= _MAX_BINS or not np.all(np.diff(edges) > 0):
         raise column["edges"].wrong(f"at most {_MAX_BINS - 1} strictly increasing float32 values")
-    bounds = [bound.number() for bound in column["bounds"].elements()]
+    bounds = [bound.float32() for bound in column["bounds"].elements()]
     if len(bounds) not in (0, 2):
         raise column["bounds"].wrong("two numbers, or none")
     return ColumnPlan(edges, bounds=(bounds[0], bounds[1]) if bounds else (-math.inf, math.inf))
@@ -151,7 +163,7 @@ def parse_relations(node: Node, plans: Mapping[str, ColumnPlan]) -> Iterator[tup
             if name not in plans:
                 raise relation[side].wrong("the name of a feature")
             values = relation[f"{side}_groups"].naturals(plans[name].size)
-            if set(values.tolist()) != set(range(int(values.max()) + 1)):
+            if not np.array_equal(np.unique(values), np.arange(np.unique(values).size)):
                 raise relation[f"{side}_groups"].wrong("groups numbered from 0 without a gap")
             groups.append(values)
         plan = RelationPlan(names[0], names[1], groups[0], groups[1])

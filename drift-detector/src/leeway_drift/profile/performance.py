@@ -1,6 +1,7 @@
 """How good the model's answers were, window by window of the reference: the spread that later windows are held to."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def window_performance(
     if task != "regression" and not np.isin(truth[known], np.arange(answers.shape[1])).all():
         raise ProfileError(f"labels: expected classes from 0 to {answers.shape[1] - 1}, or NaN where unknown")
     values: dict[str, list[float]] = {}
-    for start, end in zip(offsets[:-1], offsets[1:], strict=True):
+    for start, end in pairwise(offsets.tolist()):
         rows = np.arange(start, end)[known[start:end]]
         if rows.size >= _LEAST_LABELS:
             for metric, value in performance_metrics(task, truth[rows], answers[rows]).items():

@@ -22,8 +22,8 @@ def quality_ratios(counts: ColumnCounts, *, numeric: bool) -> dict[str, float]:
     if counts.total == 0:
         return {}
     ratios = {"missing_ratio": counts.nulls / counts.total, "wrong_ratio": counts.wrong / counts.total}
+    ratios["top_value_ratio"] = counts.top / counts.total
     if counts.present:
-        ratios["top_value_ratio"] = counts.top / counts.present
         if numeric:
             ratios["out_of_range_ratio"] = counts.outside / counts.present
         else:
@@ -62,7 +62,7 @@ def learn_limits(
         limits[name] = min(max(usual + slack, rarely * _MARGIN), max(usual + CAP, 2 * often), 1.0)
     _, top = _quantiles(seen.get("top_value_ratio", [1.0]))
     if top < _CONSTANT:
-        limits["top_value_ratio"] = min(top * _MARGIN + 0.05, _CONSTANT)
+        limits["top_value_ratio"] = min(top * 1.25 + 0.1, _CONSTANT)
     return {name: min(limit, declared.get(name, 1.0)) for name, limit in limits.items()}
 
 

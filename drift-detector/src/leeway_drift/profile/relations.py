@@ -8,8 +8,7 @@ import numpy as np
 from leeway_drift.columns import Rows
 from leeway_drift.counting.bins import NULL, Codes
 from leeway_drift.counting.columns import code_column
-from leeway_drift.counting.counts import ColumnPlan, Integers, Plan, RelationPlan
-from leeway_drift.counting.counts import count_relation
+from leeway_drift.counting.counts import ColumnPlan, Integers, Plan, RelationPlan, count_relation
 from leeway_drift.statistics.association import mutual_information
 
 MAX_RELATIONS = 24
@@ -52,7 +51,7 @@ def choose_relations(plan: Plan, rows: Rows, context: frozenset[str]) -> dict[st
 
 
 def group_bins(plan: ColumnPlan, codes: Codes) -> Integers:
-    """Group the bins of a column ``[plan.size]``: about equal masses of a number, the frequent categories by themselves.
+    """Group the bins of a column ``[plan.size]``: about equal masses of a number, each frequent category by itself.
 
     The bins beyond the reference's ends belong to the groups at the ends, categories that are not listed to the last.
     """

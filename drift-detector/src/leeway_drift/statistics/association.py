@@ -23,7 +23,8 @@ def mutual_information(table: Integers) -> float:
     independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
     ratio = np.divide(joint, independent, out=np.ones_like(joint), where=joint > 0)
     chance = (table.shape[0] - 1) * (table.shape[1] - 1) / (2 * total)
-    return max(0.0, float((joint * np.log(ratio)).sum()) - chance)
+    information = float((joint * np.log(ratio)).sum())
+    return information - chance if information > chance else 0.0
 
 
 def surprise(window: Integers, reference: Integers) -> Floats:

@@ -136,7 +136,9 @@ def _proportions(bins: Integers) -> Floats:
 
 
 def _entropy_terms(p: Floats) -> Floats:
-    return -p * np.log2(p, out=np.zeros_like(p), where=p > 0)
+    logarithms: Floats = np.log2(p, out=np.zeros_like(p), where=p > 0)
+    terms: Floats = -p * logarithms
+    return terms
 
 
 def _cumulative(histogram: Histogram) -> Floats:

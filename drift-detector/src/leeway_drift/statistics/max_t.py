@@ -13,7 +13,14 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-MINIMUM_SPREAD: Mapping[str, float] = {"psi": 0.05, "wasserstein": 0.05, "ks": 0.02, "tvd": 0.02, "surprise": 0.02}
+MINIMUM_SPREAD: Mapping[str, float] = {
+    "psi": 0.05,
+    "js": 0.05,
+    "wasserstein": 0.05,
+    "ks": 0.02,
+    "tvd": 0.02,
+    "surprise": 0.02,
+}
 """Least ``q90 - median`` by statistic: a column that hardly ever moved must not alarm on a difference nobody minds."""
 
 
@@ -51,7 +58,8 @@ def largest(scores: Mapping[tuple[str, str], Floats], spreads: Mapping[tuple[str
         spreads: of those that have one; the others are left out.
     """
     standard = [(scores[key] - spread.median) / spread.above for key, spread in spreads.items()]
-    return np.fmax.reduce(standard)
+    worst: Floats = np.fmax.reduce(standard)
+    return worst
 
 
 def threshold_of(values: Floats, probability: float) -> float:

@@ -18,6 +18,8 @@ Scores = dict[tuple[str, str], Floats]
 MINIMUM_VALUES = 50
 """Values of a column without which a window has no score for it."""
 
+_NUMERIC, _CATEGORICAL = ("ks", "wasserstein"), ("tvd",)  # what only a column of that kind can have
+
 TRAILING_WINDOWS = 7
 """Windows before a window that make its trailing reference."""
 
@@ -50,9 +52,9 @@ class Scoring:
 
 SCORINGS = (
     Scoring("abrupt", "trailing", "features", ("wasserstein", "psi"), ("psi",)),
-    Scoring("slow", "training", "features", ("psi",), ("psi",), ("js", "ks", "tvd", "wasserstein")),
+    Scoring("slow", "training", "features", ("js",), ("js",), ("psi", "ks", "tvd", "wasserstein")),
     Scoring("relation", "training", "relations", ("surprise",)),
-    Scoring("prediction", "training", "outputs", ("psi",), (), ("tvd", "ks", "wasserstein")),
+    Scoring("prediction", "training", "outputs", ("js",), (), ("psi", "tvd", "ks", "wasserstein")),
     Scoring("prediction", "trailing", "outputs", ("wasserstein", "psi")),
     Scoring("tabular", "training", "features", ("ks",), ("tvd",)),
 )
@@ -149,16 +151,15 @@ def scores(scoring: Scoring, scored: Scored, windows: Batch, references: Batch, 
     result: Scores = {}
     for name, plan in scored.columns(scoring):
         window, reference = (side[name] for side in sides)
-        for statistic in _statistics(scoring, plan, shown):
+        for statistic in _statistics(scoring, plan, shown=shown):
             distance = DISTANCES[statistic](window, reference, plan, scored.scales.get(name, 0.0))
             result[name, statistic] = _with_enough(distance, window.total, reference.total)
     return result
 
 
-def _statistics(scoring: Scoring, plan: ColumnPlan, shown: bool) -> list[str]:
-    if plan.edges is None:
-        return [*scoring.categorical, *(name for name in scoring.shown if shown and name not in ("ks", "wasserstein"))]
-    return [*scoring.numeric, *(name for name in scoring.shown if shown and name != "tvd")]
+def _statistics(scoring: Scoring, plan: ColumnPlan, *, shown: bool) -> list[str]:
+    scored, foreign = (scoring.categorical, _NUMERIC) if plan.edges is None else (scoring.numeric, _CATEGORICAL)
+    return [*scored, *(name for name in scoring.shown if shown and name not in foreign)]
 
 
 def _with_enough(distance: Floats, values: Integers, reference: Integers) -> Floats:

@@ -12,8 +12,14 @@ from leeway_drift.counting.counts import Integers
 
 Floats = npt.NDArray[np.float64]
 
-_EXACT = 600
-"""Rows up to which the Kolmogorov distribution is computed exactly; above, Pelz and Good's series is off by < 1e-6."""
+_EXACT_ROWS = 140
+"""Rows up to which the Kolmogorov distribution is computed exactly; above, Pelz and Good's series is off by 3e-6."""
+
+_EXACT_NEAR_ZERO = 1.4
+"""``n d^1.5`` up to which it is exact for more rows, too. SciPy switches at the same points, so that numbers agree."""
+
+_MOST_EXACT_ROWS = 600
+"""Rows up to which the exact computation does not overflow; above, the two differ by less than 1e-7."""
 
 _TWO_SIDED_IS_ONE_SIDED = 2.2
 """``n d^2`` from which both sides cannot be exceeded at once, within 1e-7: Simard and L'Ecuyer (2011), section 3."""
@@ -99,7 +105,9 @@ def kolmogorov_sf(rows: int, distance: float) -> float:
         return 1.0
     if distance >= 0.5 or rows * distance**2 >= _TWO_SIDED_IS_ONE_SIDED:  # noqa: PLR2004 - half of all
         return min(1.0, 2 * _one_sided_sf(rows, distance))
-    cdf = _marsaglia_cdf(rows, distance) if rows <= _EXACT else _pelz_good_cdf(rows, distance)
+    near_zero = rows <= _MOST_EXACT_ROWS and rows * distance**1.5 <= _EXACT_NEAR_ZERO
+    exact = rows <= _EXACT_ROWS or near_zero
+    cdf = _marsaglia_cdf(rows, distance) if exact else _pelz_good_cdf(rows, distance)
     return min(1.0, max(0.0, 1 - cdf))
 
 
