@@ -178,6 +178,7 @@ def test_labels_become_positions_of_their_classes(kind: str, values: list[str] |
         (lambda: (_unknown_operator(), ROWS), "Frobnicate"),
         (lambda: (_external(), ROWS), "tensors lie in other files (first w)"),
         (lambda: (_one_row_only(), ROWS), "takes 1 rows, always"),
+        (lambda: (_contradiction(), ROWS), "the graph: "),
         (lambda: (_sum(), ROWS.rename(columns={"a": "b "})), "column a: is missing"),
     ],
 )  # fmt: skip
@@ -213,6 +214,14 @@ def _external() -> onnx.ModelProto:
 def _one_row_only() -> onnx.ModelProto:
     nodes = [helper.make_node("Add", ["a", "b"], ["sum"])]
     return _model(nodes, [("a", FLOAT, [1, 1]), ("b", FLOAT, [1, 1])], [("sum", FLOAT, [1, 1])])
+
+
+def _contradiction() -> onnx.ModelProto:
+    model = _sum()
+    model.graph.node.append(helper.make_node("Relu", ["sum"], ["positive"]))
+    model.graph.output[0].name = "positive"
+    model.graph.value_info.append(helper.make_tensor_value_info("sum", FLOAT, [None, 7]))
+    return model
 
 
 def test_two_columns_that_would_get_one_name_are_refused():

@@ -61,6 +61,17 @@ def test_the_bundle_is_whole_readable_by_others_and_says_where_it_came_from(
     assert "[9/9] write" in captured.err
 
 
+def test_another_table_takes_the_place_of_the_configured_one(
+    config: Path, tmp_path: Path, frame: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+):
+    frame.to_parquet(tmp_path / "other.parquet")
+    (tmp_path / "deliveries.csv").unlink()
+    options = ["--config", str(config), "--data", str(tmp_path / "other.parquet")]
+    assert train([*options, "--output", str(tmp_path / "bundle")]) == 0
+    assert train(["--config", str(config), "--data", "gone.csv", "--output", str(tmp_path / "none")]) == 1
+    assert "data.table: gone.csv" in capsys.readouterr().err
+
+
 def test_a_refusal_has_status_1_says_why_and_writes_nothing(
     config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

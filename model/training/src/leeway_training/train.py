@@ -109,7 +109,7 @@ def _choose(config: Config, data: Dataset, progress: Progress) -> tuple[Candidat
     metric, _ = config.ranking
     with progress.step(f"compare {len(config.model.candidates)} candidates by {metric}") as notes:
         compared = compare(config, data.train, data.validation)
-        notes.extend(f"\n  {one.candidate}: {one.mean:.4f} ± {one.sd:.4f}" for one in compared)
+        notes.append("".join(f"\n  {one.candidate}: {one.mean:.4f} ± {one.sd:.4f}" for one in compared))
     return compared[0].candidate, compared
 
 

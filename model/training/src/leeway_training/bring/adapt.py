@@ -63,7 +63,11 @@ def adapt(model: onnx.ModelProto, features: pd.DataFrame, *, classes: Sequence[s
     _replace_inputs(wrapped, inputs, matched, renamed, features)
     answers = _answers(wrapped, features.rename(columns=renamed)[list(renamed.values())])
     found = _replace_outputs(wrapped, answers, known)
-    return Adapted(serialise(wrapped), renamed, found)
+    try:
+        return Adapted(serialise(wrapped), renamed, found)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise Refused(STEP, [Problem("the graph", reason, "types and shapes that agree with each other")]) from error
 
 
 def _without_zipmap(model: onnx.ModelProto) -> onnx.ModelProto:
