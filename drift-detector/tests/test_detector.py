@@ -1,35 +1,26 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from leeway_drift.reading.events import Kind, MalformedEvent, Stream
-from leeway_drift.streaming.detector import Detector, Limits
+from leeway_drift.streaming.detector import Detector
+from leeway_drift.streaming.limits import Limits
 from leeway_drift.streaming.streams import Outcome, TooManyStreams
+from tests.watching import FLIGHTS, Clock, headers, response
 
-FLIGHTS = Stream("models", "flights", "1.0.0")
 ROW = b'{"instances": [{"a": 1}]}'
-SMALL = Limits(queue_events=3, queue_bytes=100, remembered_events=10, streams=2, window_rows=5, window_bytes=5000)
+SMALL = Limits(queue_events=3, queue_bytes=100, remembered_events=10, streams=2)
 
 
-def detector(limits: Limits = SMALL) -> Detector:
-    return Detector(limits, clock=count().__next__)
+def detector(limits: Limits = SMALL, clock: Clock | None = None, *, join: bool = False) -> Detector:
+    return Detector(limits, clock or Clock(), lateness=5, join=join)
 
 
-def headers(number: int = 0, version: str = "1.0.0", kind: str = "request") -> dict[str, str]:
-    return {
-        "ce-specversion": "1.0",
-        "ce-type": f"org.kubeflow.serving.inference.{kind}",
-        "ce-id": str(number),
-        "ce-namespace": "models",
-        "ce-inferenceservicename": "flights-a",
-        "ce-endpoint": version,
-        "ce-time": "2026-03-02T09:15:01Z",
-        "ce-metadata": f'{{"X-Request-Id":["r{number}"]}}',
-    }
+def version(name: str) -> dict[str, str]:
+    return {"ce-endpoint": name}
 
 
 def send(to: Detector, *events: tuple[dict[str, str], bytes]) -> None:
@@ -38,7 +29,7 @@ def send(to: Detector, *events: tuple[dict[str, str], bytes]) -> None:
 
 
 def work(of: Detector) -> None:
-    while of.process_next():
+    while of.step(100):
         pass
 
 
@@ -52,7 +43,7 @@ def outcomes(of: Detector, stream: Stream = FLIGHTS) -> dict[tuple[Kind, Outcome
 def request_ids(of: Detector, kind: Kind) -> Iterable[str | None]:
     state = of.streams.get(FLIGHTS)
     assert state is not None
-    return [entry.request_id for entry in state.windows[kind]]
+    return [event.request_id for event in state.recent[kind]]
 
 
 def test_the_examples_end_where_they_belong(event: Callable):
@@ -67,15 +58,31 @@ def test_the_examples_end_where_they_belong(event: Callable):
 
 
 def test_a_response_may_come_before_its_request_and_twice():
-    watching = detector()
-    answer = (headers(kind="response"), b'{"predictions": [1]}')
-    send(watching, answer, (headers(), ROW), answer)
+    watching = detector(Limits(), join=True)
+    answer = (headers(1, kind="response"), response([0.7]))
+    send(watching, answer, (headers(1), ROW), answer)
     work(watching)
     assert outcomes(watching) == {
         (Kind.REQUEST, Outcome.ACCEPTED): 1,
         (Kind.RESPONSE, Outcome.ACCEPTED): 1,
         (Kind.RESPONSE, Outcome.DUPLICATE): 1,
     }
+    [prediction] = watching.take_predictions()
+    assert (prediction.request_id, prediction.response_id, prediction.slot) == ("r1", "answer", "a")
+    assert prediction.features is not None
+    assert prediction.features.column("a").tolist() == [1.0]
+
+
+def test_an_answer_whose_request_never_comes_is_a_prediction_without_features():
+    clock = Clock()
+    watching = detector(Limits(), clock, join=True)
+    send(watching, (headers(1, kind="response"), response([0.7])), (headers(2), ROW))
+    work(watching)
+    assert watching.take_predictions() == []
+    clock.now += 30
+    work(watching)
+    [prediction] = watching.take_predictions()
+    assert (prediction.event_id, prediction.features) == ("a1", None)
 
 
 def test_a_full_queue_keeps_the_newest():
@@ -86,34 +93,59 @@ def test_a_full_queue_keeps_the_newest():
     assert outcomes(watching)[Kind.REQUEST, Outcome.DROPPED] == 2
 
 
-def test_an_event_with_more_rows_than_a_window_is_too_large():
-    watching = detector()
-    send(watching, (headers(), b'{"instances": [1, 2, 3, 4, 5, 6]}'))
+def test_an_event_of_a_closed_tick_is_late_and_one_from_the_future_happened_now():
+    clock = Clock()
+    watching = detector(clock=clock)
+    send(watching, (headers(1, at=clock.now - 15.1), ROW), (headers(2, at=clock.now + 3600), ROW))
+    send(watching, (headers(3, at=clock.now - 5), ROW))
     work(watching)
-    assert outcomes(watching) == {(Kind.REQUEST, Outcome.TOO_LARGE): 1}
+    assert outcomes(watching) == {(Kind.REQUEST, Outcome.LATE): 1, (Kind.REQUEST, Outcome.ACCEPTED): 2}
+
+
+def test_what_had_to_wait_in_the_queue_is_not_late_for_that():
+    clock = Clock()
+    watching = detector(clock=clock)
+    send(watching, (headers(1, at=clock.now), ROW))
+    clock.now += 600
+    work(watching)
+    assert outcomes(watching) == {(Kind.REQUEST, Outcome.ACCEPTED): 1}
+
+
+def test_an_error_is_no_answer():
+    watching = detector()
+    send(watching, (headers(1, kind="response", **{"ce-status": "400"}), b'{"error": "no"}'))
+    work(watching)
+    assert outcomes(watching) == {(Kind.RESPONSE, Outcome.IGNORED): 1}
 
 
 def test_one_version_in_both_slots_is_one_stream():
     watching = detector()
-    send(watching, (headers(1), ROW), ({**headers(1), "ce-inferenceservicename": "flights-b"}, ROW))
+    send(watching, (headers(1), ROW), (headers(1, slot="b"), ROW))
     work(watching)
     assert outcomes(watching) == {(Kind.REQUEST, Outcome.ACCEPTED): 2}
 
 
 def test_events_without_a_stream_are_counted_without_their_attributes():
     watching = detector()
-    send(watching, (headers(version="1"), ROW), (headers(version="2"), ROW))
+    send(watching, (headers(1, **version("1")), ROW), (headers(2, **version("2")), ROW))
     with pytest.raises(TooManyStreams):
-        watching.admit(headers(version="3"))
+        watching.admit(headers(3, **version("3")))
     with pytest.raises(MalformedEvent):
         watching.admit({})
-    assert watching.unattributed == {Outcome.MALFORMED: 1, Outcome.REFUSED: 1}
+    assert {outcome: count for outcome, count in watching.unattributed.items() if count} == {
+        Outcome.MALFORMED: 1,
+        Outcome.REFUSED: 1,
+    }
     assert len(watching.streams) == 2
 
 
 steps = st.one_of(
     st.just("work"),
-    st.tuples(st.integers(0, 4), st.sampled_from(["1", "2", "3", "?"]), st.sampled_from([ROW, b"", b"{", b"x" * 101])),
+    st.tuples(
+        st.integers(0, 4),
+        st.sampled_from(["1", "2", "3", "?"]),
+        st.sampled_from([ROW, b"", b"{", b"x" * 101, b"[batch]"]),
+    ),
 )
 
 
@@ -123,11 +155,14 @@ def test_every_event_gets_exactly_one_outcome(script: list):
     sent = 0
     for step in script:
         if step == "work":
-            watching.process_next()
+            watching.step(1)
             continue
-        number, version, body = step
+        number, name, body = step
         sent += 1
+        if body == b"[batch]":
+            watching.offer_batch(body)
+            continue
         with suppress(MalformedEvent, TooManyStreams):
-            watching.offer(watching.admit(headers(number, version)), body)
+            watching.offer(watching.admit(headers(number, **version(name))), body)
     counted = sum(sum(state.outcomes.values()) for _, state in watching.streams.items())
     assert counted + sum(watching.unattributed.values()) + watching.backlog == sent

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,11 @@ MAX_NAME = 256
 
 Column = npt.NDArray[Any]
 Loads = Callable[[bytes], Any]
-Named = tuple[list[str], list[list[Any]]]
 
+_PLAIN_TENSORS = 200
+_PARTS = itemgetter("name", "datatype", "shape", "data")
+_INTEGER = frozenset({int})
+_LIST = frozenset({list})
 _SCALARS = frozenset({int, float, bool, type(None)})
 _TEXTS = frozenset({str, type(None)})
 
@@ -49,6 +53,16 @@ class Inference:
 
     rows: Rows
     id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Names and positions of the tensors of numbers and of strings."""
+
+    numeric: tuple[str, ...]
+    numbers: tuple[int, ...]
+    categorical: tuple[str, ...]
+    texts: tuple[int, ...]
 
 
 def decode(body: object, kind: Kind, loads: Loads = json.loads) -> Inference | None:
@@ -127,42 +141,37 @@ def _decode_v2(tensors: Any, tail: bytes) -> Rows | None:
 
 
 def _plain_rows(tensors: Sequence[Mapping[str, Any]]) -> Rows | None:
-    """Tensors with a list of scalars each, in two calls of numpy however many they are.
+    """Tensors with a list of scalars each, in a few calls however many they are.
 
-    Nearly all requests are like this, and a call per tensor would be most of the work; None for everything else, which
-    is read, or refused with its reason, tensor by tensor.
+    Nearly all requests are like this, and a loop over their tensors would be most of the work; None for everything
+    else, which is read, or refused with its reason, tensor by tensor.
     """
-    parts: dict[bool, Named] = {False: ([], []), True: ([], [])}
-    first = tensors[0].get("data")
-    count = len(first) if type(first) is list else 0
-    shapes = ([count, 1], [count])
-    for tensor in tensors:
-        name, datatype, data = tensor.get("name"), tensor.get("datatype"), tensor.get("data")
-        if not isinstance(name, str) or not isinstance(datatype, str) or not isinstance(data, list):
-            return None
-        shape = tensor.get("shape")
-        if len(data) != count or shape not in shapes or type(shape[0]) is not int:  # True and 1.0 equal 1
-            return None
-        texts = datatype == "BYTES"
-        if not texts and datatype not in NUMBERS:
-            return None
-        names, values = parts[texts]
-        names.append(name)
-        values.append(data)
-    return _pack(parts[False], parts[True], count)
-
-
-def _pack(numeric: Named, categorical: Named, count: int) -> Rows | None:
-    """Columns as rows; None if there are none, or a value is not of its column's type."""
-    (numeric_names, numbers), (categorical_names, texts) = numeric, categorical
-    names = (*numeric_names, *categorical_names)
+    try:
+        names, datatypes, shapes, data = zip(*map(_PARTS, tensors), strict=True)
+        if len(names) > _PLAIN_TENSORS or max(map(len, names)) > MAX_NAME:
+            return None  # layouts are remembered, and nobody shall fill the memory with them
+        layout = _layout(names, datatypes)
+        count = len(data[0])
+    except (KeyError, TypeError, ValueError):  # a part is missing, or something else than its place takes
+        return None
     plain = (
-        0 < count * len(names) <= MAX_CELLS
-        and _SCALARS.issuperset(map(type, chain.from_iterable(numbers)))
-        and _TEXTS.issuperset(map(type, chain.from_iterable(texts)))
-        and _good_names(names)
+        layout is not None
+        and 0 < count * len(names) <= MAX_CELLS
+        and shapes.count([count, 1]) + shapes.count([count]) == len(shapes)
+        and _INTEGER.issuperset(map(type, chain.from_iterable(shapes)))  # True and 1.0 equal 1
+        and _LIST.issuperset(map(type, data))
+        and {count}.issuperset(map(len, data))
     )
-    if not plain:
+    return _pack(layout, data, count) if plain and layout is not None else None
+
+
+def _pack(layout: _Layout, data: Sequence[list[Any]], count: int) -> Rows | None:
+    """Columns as rows; None if a value is not of its column's type."""
+    numbers = [data[index] for index in layout.numbers]
+    texts = [data[index] for index in layout.texts]
+    if not _SCALARS.issuperset(map(type, chain.from_iterable(numbers))):
+        return None
+    if not _TEXTS.issuperset(map(type, chain.from_iterable(texts))):
         return None
     values = np.empty((len(numbers), count), dtype=np.float64)
     strings = np.empty((len(texts), count), dtype=np.object_)
@@ -171,14 +180,22 @@ def _pack(numeric: Named, categorical: Named, count: int) -> Rows | None:
     except OverflowError:  # an integer that no float holds; which one is found out tensor by tensor
         return None
     strings[...] = texts or strings
-    return Rows(tuple(numeric_names), as_float32(values).T, tuple(categorical_names), strings.T)
+    return Rows(layout.numeric, as_float32(values).T, layout.categorical, strings.T)
 
 
-@lru_cache(maxsize=256)
-def _good_names(names: tuple[str, ...]) -> bool:
-    return len(names) == len(set(names)) <= MAX_COLUMNS and all(
-        len(name) <= MAX_NAME and name.isprintable() for name in names
+@lru_cache(maxsize=64)
+def _layout(names: tuple[Any, ...], datatypes: tuple[Any, ...]) -> _Layout | None:
+    """Which tensors are numbers and which are strings; None if a name or datatype is not good."""
+    good = (
+        len(names) == len(set(names)) <= MAX_COLUMNS
+        and all(isinstance(name, str) and len(name) <= MAX_NAME and name.isprintable() for name in names)
+        and all(datatype == "BYTES" or datatype in NUMBERS for datatype in datatypes)
     )
+    if not good:
+        return None
+    numbers = tuple(index for index, datatype in enumerate(datatypes) if datatype != "BYTES")
+    texts = tuple(index for index, datatype in enumerate(datatypes) if datatype == "BYTES")
+    return _Layout(tuple(names[index] for index in numbers), numbers, tuple(names[index] for index in texts), texts)
 
 
 def _shape(name: str, shape: Any) -> list[int]:

@@ -151,8 +151,9 @@ class CoverageThread:
                     seen[slot] = seen.get(slot, 0) + rows
         self._slots = {slot: self._slots.get(slot, Coverage()) for slot in seen}
         for slot, coverage in self._slots.items():
-            served = self._scrape(slot)
-            if served and not self._stopping.is_set():
+            if self._stopping.is_set():
+                return
+            if served := self._scrape(slot):
                 coverage.add(self._clock(), seen[slot], served)
         self._found({slot: ratio for slot, known in self._slots.items() if (ratio := known.ratio) is not None})
 

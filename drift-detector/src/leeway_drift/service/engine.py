@@ -114,9 +114,13 @@ class Engine:
         """Process what is queued, save, and end."""
         self._stopping = True
         self._wake.set()
-        self._thread.join()
+        self.join()
         if self._backend is not None:
             self._backend.stop()
+
+    def join(self) -> None:
+        """Wait for its end."""
+        self._thread.join()
 
     def notify(self) -> None:
         """There is something to do."""

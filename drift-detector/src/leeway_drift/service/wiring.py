@@ -158,7 +158,7 @@ def wire(
             thread.start()
 
     def stop() -> None:
-        for thread in reversed(threads):
+        for thread in threads:  # the engine first: it saves what it knows while a request of the others may hang
             thread.stop()
         if log is not None:
             log.close()

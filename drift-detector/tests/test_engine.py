@@ -1,0 +1,250 @@
+"""From events to verdicts, through the running service: only time and the network are not real."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from leeway_drift.service.profiles import ProfileSource
+from leeway_drift.service.wiring import Service
+from tests.watching import FLIGHTS, Bundle, Client, Clock, headers, profile, request, response, serving, settled
+
+STATUS = "/v1/status/models/flights/1.0.0"
+METRICS = Path(__file__).parents[2] / "schemas" / "metrics.yaml"
+USUAL = [float(value) for value in range(100)]
+SHIFTED = [value + 60.0 for value in USUAL]
+
+
+def send(client: Client, clock: Clock, name: str, delays: list[Any], *, slot: str = "a", prefix: str = "r") -> None:
+    attributes = {"slot": slot, "at": clock.now, "request_id": f"{prefix}{name}"}
+    client.post("/", headers=headers(name, **attributes), content=request(delays))
+    scores = [(value or 0) % 100 / 100 for value in delays]
+    client.post("/", headers=headers(name, kind="response", **attributes), content=response(scores))
+
+
+def judge(running: tuple[Service, Client], clock: Clock, delays: list[Any], windows: int, name: str = "") -> None:
+    """Windows of these rows, two ticks each, and time enough for them to close."""
+    service, client = running
+    for window in range(windows):
+        for tick in range(2):
+            send(client, clock, f"{name}{window}.{tick}", delays)
+            settled(service)
+            clock.now += 10
+    clock.now += 5
+    settled(service)
+    clock.now += 5
+
+
+def load(service: Service, bundle: Bundle, directory: Path) -> None:
+    """What the fetching thread does, now and not some time soon."""
+    settled(service)
+    source = ProfileSource(bundle, directory / "profiles", with_reference=False)
+    for stream, inferenceservice in service.engine.wanted_profiles():
+        service.engine.set_profile(stream, source.load(stream, inferenceservice))
+    settled(service)
+
+
+def verdicts(client: Client, **params: str) -> dict[str, tuple[str, bool]]:
+    answer = client.get(STATUS, params=params).json()
+    return {
+        f"{said['detector']}/{said['reference']}": (said["verdict"], said["detected"]) for said in answer["detectors"]
+    }
+
+
+def exposed(service: Service) -> dict[str, dict[tuple[str, ...], float]]:
+    """Values by name and by the labels' values in alphabetical order of their names."""
+    values: dict[str, dict[tuple[str, ...], float]] = {}
+    for family in service.registry.collect():
+        for sample in family.samples:
+            labels = tuple(value for _, value in sorted(sample.labels.items()))
+            values.setdefault(sample.name, {})[labels] = sample.value
+    return values
+
+
+def test_a_shift_is_told_by_the_status_the_history_and_the_metrics(tmp_path: Path):
+    clock = Clock()
+    with serving(tmp_path, clock) as (service, client):
+        send(client, clock, "first", USUAL)
+        load(service, Bundle({"drift-profile.json": profile()}), tmp_path)
+        judge((service, client), clock, USUAL, 3, "usual")
+        before = verdicts(client)
+        judge((service, client), clock, SHIFTED, 1, "once")
+        once = verdicts(client)
+        judge((service, client), clock, SHIFTED, 1, "twice")
+        status = client.get(STATUS, params={"distributions": "true"}).json()
+        values = exposed(service)
+    assert before["slow/training"] == ("within", False)
+    assert once["slow/training"] == ("over", False)
+    assert {said["detector"]: said["detected"] for said in status["detectors"] if said["reference"] == "training"}[
+        "slow"
+    ]
+    assert status["profile"]["state"] == "loaded"
+    assert "slow/training" in status["history"][-1]["detected"]
+    assert status["history"][0]["detected"] == []
+    assert status["history"][-1]["ratios"]["slow/training"] > 1
+    [delay] = [said for said in status["detectors"] if said["detector"] == "slow"]
+    assert delay["columns"][0]["name"] == "delay"
+    assert not delay["calibrated"]
+    assert sum(status["distributions"]["features"]["delay"]["now"]) == 200
+    version = ("flights", "models")
+    assert values["leeway_drift_detected"]["slow", *version, "training", "1.0.0"] == 1
+    assert values["leeway_drift_score_ratio"]["slow", *version, "training", "1.0.0"] > 1
+    assert values["leeway_drift_feature_distance"]["delay", *version, "training", "psi", "1.0.0"] > 0.25
+    assert values["leeway_drift_feature_missing_ratio"]["delay", *version, "1.0.0"] == 0
+
+
+def test_every_metric_is_on_the_list_with_its_type_help_and_labels(tmp_path: Path):
+    listed = {
+        entry["name"]: (entry["type"], entry["help"], set(entry["labels"]))
+        for entry in yaml.safe_load(METRICS.read_text())["metrics"]
+        if entry["component"] == "drift-detector"
+    }
+    clock = Clock()
+    with serving(tmp_path, clock, store={"enabled": True}) as (service, client):
+        send(client, clock, "first", USUAL)
+        load(service, Bundle({"drift-profile.json": profile()}), tmp_path)
+        judge((service, client), clock, [*SHIFTED[:-1], None], 2)
+        service.engine.set_coverage({("models", "flights", "a"): 0.5})
+        settled(service)
+        found = {
+            family.name if family.type == "histogram" else sample.name: (
+                family.type,
+                family.documentation,
+                set(sample.labels) - {"le"},
+            )
+            for family in service.registry.collect()
+            for sample in family.samples
+            if family.name.startswith("leeway") and not sample.name.endswith("_created")
+        }
+    assert found
+    assert {name: known for name, known in found.items() if listed.get(name) != known} == {}
+
+
+def test_without_a_profile_nothing_is_judged_and_the_reason_is_told(tmp_path: Path):
+    clock = Clock()
+    with serving(tmp_path, clock) as (service, client):
+        send(client, clock, "first", USUAL)
+        load(service, Bundle({}), tmp_path)
+        judge((service, client), clock, SHIFTED, 3)
+        status = client.get(STATUS).json()
+    assert status["profile"]["state"] == "absent"
+    assert "drift-profile.json" in status["profile"]["reason"]
+    assert [said["verdict"] for said in status["detectors"]] == ["insufficient"]
+    assert status["history"] == []
+
+
+class Tampered(Bundle):
+    """Serves other bytes than its manifest says."""
+
+    def __call__(self, namespace: str, inferenceservice: str, name: str, limit: int) -> bytes:
+        body = super().__call__(namespace, inferenceservice, name, limit)
+        return body if name == "manifest.json" else body + b" "
+
+
+@pytest.mark.parametrize(
+    ("bundle", "state", "reason"),
+    [
+        (Tampered({"drift-profile.json": profile()}), "refused", "its manifest says"),
+        (Bundle({"drift-profile.json": b'{"schema_version": 99}'}), "refused", "schema_version: 99"),
+        (Bundle({"drift-profile.json": b"[]"}), "refused", "no JSON object"),
+        (Bundle({"drift-profile.json": profile()}, version="2.0.0"), "absent", "not of '1.0.0'"),
+    ],
+)
+def test_a_profile_that_cannot_be_trusted_is_never_used(tmp_path: Path, bundle: Bundle, state: str, reason: str):
+    found = ProfileSource(bundle, tmp_path, with_reference=False).load(FLIGHTS, "flights-a")
+    assert found.state == state
+    assert found.loaded is None
+    assert reason in str(found.reason)
+
+
+def test_a_restart_goes_on_where_it_stopped(tmp_path: Path):
+    clock = Clock()
+    with serving(tmp_path, clock) as (service, client):
+        send(client, clock, "first", USUAL)
+        load(service, Bundle({"drift-profile.json": profile()}), tmp_path)
+        judge((service, client), clock, SHIFTED, 2)
+        send(client, clock, "open", USUAL)
+        settled(service)
+        before = client.get(STATUS).json()
+        cursor = client.get("/v1/compare/models/flights", params={"candidate": "b"}).json()["cursor"]
+    with serving(tmp_path, clock, epoch="second") as (service, client):
+        after = client.get(STATUS).json()
+        send(client, clock, "open", USUAL)
+        clock.now += 20
+        settled(service)
+        later = client.get(STATUS).json()
+        compared = client.get("/v1/compare/models/flights", params={"candidate": "b", "cursor": cursor}).json()
+    assert {**after, "events": {}} == {**before, "events": {}}
+    assert later["events"]["request"]["duplicate"] == 1
+    assert [window["rows"] for window in later["history"]] == [300, 200, 100]
+    assert compared["epoch"] == "second"
+    assert [tick["arms"]["stable"]["requests"] for tick in compared["ticks"]] == [1]
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"{}\n", b'{"format": "leeway-drift-snapshot", "version": 1, "sha256": "0"}\n{}']
+)
+def test_a_snapshot_that_is_none_is_put_aside(tmp_path: Path, damage: bytes):
+    (tmp_path / "snapshot.json").write_bytes(damage)
+    with serving(tmp_path, Clock()) as (_, client):
+        assert client.get("/v1/status").json() == []
+    assert (tmp_path / "snapshot.json.unusable").read_bytes() == damage
+
+
+def test_each_closed_tick_is_compared_once_with_pairs(tmp_path: Path):
+    clock = Clock()
+    with serving(tmp_path, clock) as (service, client):
+        ask = {"candidate": "b"}
+        for slot, scores in (("a", [0.2, 0.6]), ("b", [0.3, 0.4])):
+            attributes = {"slot": slot, "at": clock.now}
+            client.post("/", headers=headers(1, **attributes), content=request([1.0, None]))
+            client.post("/", headers=headers(1, kind="response", **attributes), content=response(scores))
+        service.engine.add_loss("models", "flights", "b", "1.0.0", 0.5)
+        settled(service)
+        clock.now += 15
+        settled(service)
+        first = client.get("/v1/compare/models/flights", params=ask).json()
+        clock.now += 10
+        settled(service)
+        again = client.get("/v1/compare/models/flights", params={**ask, "cursor": first["cursor"]}).json()
+        swapped = client.get("/v1/compare/models/flights", params={"candidate": "a"}).json()
+    [tick] = first["ticks"]
+    assert again["ticks"] == []
+    assert {role: arm["requests"] for role, arm in tick["arms"].items()} == {"candidate": 1, "stable": 1}
+    assert tick["arms"]["candidate"]["loss"] == {"n": 1, "sum": 0.5, "sumsq": 0.25}
+    assert tick["arms"]["stable"]["outputs"]["probabilities.1"]["sum"] == pytest.approx(0.8)
+    assert tick["pairs"] == {"n": 2, "sum": pytest.approx(-0.1), "sumsq": pytest.approx(0.05), "flips": 1}
+    assert swapped["ticks"][0]["pairs"]["sum"] == pytest.approx(0.1)
+
+
+def test_a_drill_is_watched_apart_in_its_own_time(tmp_path: Path):
+    clock = Clock()
+    drill = {**FLIGHTS_AS_DOCUMENT, "start": "2013-09-01T00:00:00Z", "speed": 40}
+    with serving(tmp_path, clock) as (service, client):
+        send(client, clock, "first", USUAL)
+        load(service, Bundle({"drift-profile.json": profile()}), tmp_path)
+        begun = client.post("/v1/simulate", json=drill).json()
+        for number in range(4):
+            send(client, clock, f"d{number}", SHIFTED, prefix=begun["request_id_prefix"])
+            settled(service)
+            clock.now += 1
+        clock.now += 10
+        settled(service)
+        apart = client.get(STATUS, params={"drill": begun["drill"]}).json()
+        real = client.get(STATUS).json()
+        told = verdicts(client, drill=begun["drill"])
+        assert client.delete(f"/v1/simulate/{begun['drill']}").status_code == 200
+        send(client, clock, "straggler", SHIFTED, prefix=begun["request_id_prefix"])
+        settled(service)
+        over = client.get(STATUS, params={"drill": begun["drill"]}).status_code
+        ignored = client.get(STATUS).json()["events"]["request"]["ignored"]
+        limit = [client.post("/v1/simulate", json=drill).status_code for _ in range(5)]
+    assert told["slow/training"] == ("over", True)
+    assert apart["history"][0]["start"].startswith("2013-09-01T00:00")
+    assert real["history"] == []
+    assert (over, ignored) == (404, 1)
+    assert limit == [200] * 4 + [429]
+
+
+FLIGHTS_AS_DOCUMENT = {"namespace": FLIGHTS.namespace, "model": FLIGHTS.model, "version": FLIGHTS.version}

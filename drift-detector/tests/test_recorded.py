@@ -1,0 +1,44 @@
+"""What KServe's agent really sent (``recorded/README.md``), through the detector."""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from leeway_drift.reading.events import Kind
+from leeway_drift.streaming.detector import Detector
+from leeway_drift.streaming.limits import Limits
+from leeway_drift.streaming.streams import Outcome
+from tests.watching import Clock
+
+RECORDED = Path(__file__).parent / "recorded"
+ACCEPTED = {(kind, Outcome.ACCEPTED): 1 for kind in Kind}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("v1", ACCEPTED),
+        ("v2", ACCEPTED),
+        ("plain", ACCEPTED),
+        ("v2-without-request-id", ACCEPTED),
+        ("v2-binary", ACCEPTED),
+        ("v2-binary-both-ways", ACCEPTED),
+        ("metadata", {(kind, Outcome.IGNORED): 1 for kind in Kind}),
+        ("duplicate-id", {(kind, outcome): 1 for kind in Kind for outcome in (Outcome.ACCEPTED, Outcome.DUPLICATE)}),
+        ("empty-body", {(Kind.REQUEST, Outcome.IGNORED): 1}),
+        ("no-json", {(Kind.REQUEST, Outcome.UNDECODABLE): 1}),
+        ("wrong-type", {(Kind.REQUEST, Outcome.ACCEPTED): 1}),
+    ],
+)
+def test_events_of_the_agent_end_where_they_belong(name: str, expected: dict):
+    detector = Detector(Limits(), Clock(), lateness=5)
+    for event in json.loads((RECORDED / f"{name}.json").read_text()):
+        headers = {header.lower(): value for header, value in event["headers"].items()}
+        body = event["body"].encode() if "body" in event else base64.b64decode(event["body_base64"])
+        detector.offer(detector.admit(headers), body)
+    while detector.step(100):
+        pass
+    [(_, state)] = detector.streams.items()
+    assert {key: count for key, count in state.outcomes.items() if count} == expected
