@@ -104,3 +104,10 @@ def test_honest_answers_are_those_of_a_model_that_has_not_seen_the_row(configure
     assert answers.sum(axis=1) == pytest.approx(1)
     # A forest of full trees is right on nearly every row it was fitted on; the world's noise does not allow that.
     assert (answers.argmax(axis=1) == train.labels).mean() < 0.9
+
+
+def test_labels_that_differ_in_one_week_only_are_refused(configure: Configure, run: Run, frame: pd.DataFrame):
+    quiet = (frame["at"] < "2024-02-22") & frame["delay"].notna()
+    frame.loc[quiet, "delay"] = 0.0
+    with pytest.raises(Refused, match=r"split\.train: without part 5 of 5 every delay is the same"):
+        run(configure("gate={auc: {at_least: 0}}"), frame)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from leeway_training.config import Candidate, Config
 from leeway_training.dataset import Rows
+from leeway_training.errors import Problem, Refused
 from leeway_training.pipeline import answers_of, fit
 
 FOLDS = 4
@@ -36,11 +37,20 @@ def honest_answers(config: Config, candidate: Candidate, rows: Rows) -> npt.NDAr
 
     Returns:
         Probabilities ``[n, classes]``, or numbers ``[n, 1]`` for regression; a class that a part does not hold gets 0.
+
+    Raises:
+        Refused: labels that differ in one part only.
     """
     stretch = _stretches(rows)
     answers = np.zeros((len(rows), 1 if config.classes is None else len(config.classes)))
     for number in np.unique(stretch):
         held = stretch == number
+        if len(np.unique(rows.labels[~held])) < 2:  # noqa: PLR2004 - nothing is learnt from one
+            where, what = (
+                "split.train",
+                f"without part {number + 1} of {FOLDS + 1} every {config.target.column} is the same",
+            )
+            raise Refused("answer by models that have not seen the rows", [Problem(where, what, "labels that differ")])
         model = fit(config, candidate, rows.take(np.flatnonzero(~held)))
         columns = slice(None) if config.classes is None else model.classes_
         answers[np.ix_(held, np.arange(answers.shape[1])[columns])] = answers_of(model, rows.features[held])

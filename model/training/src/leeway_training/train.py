@@ -94,7 +94,7 @@ def train(config: Config, frame: pd.DataFrame, *, data_sha256: str, progress: Pr
         )
         files: dict[str, bytes] = {
             "model.onnx": model,
-            "golden.json": golden_cases(graph, _without_private(config, data.test.features), predicted[:, -1]),
+            "golden.json": golden_cases(graph, _without_private(config, data), predicted[:, -1]),
             "MODEL_CARD.md": card.encode(),
             **drift.files,
         }
@@ -142,9 +142,10 @@ def _limits(config: Config) -> dict[str, dict[str, float]]:
     return limits
 
 
-def _without_private(config: Config, features: pd.DataFrame) -> pd.DataFrame:
+def _without_private(config: Config, data: Dataset) -> pd.DataFrame:
     """Put one value for all where a feature's values may not be kept: many people see golden requests."""
-    return features.assign(**{name: features[name].mode().iloc[0] for name in _private(config)})
+    common = {name: data.train.features[name].mode().iloc[0] for name in _private(config)}
+    return data.test.features.assign(**common)
 
 
 def _private(config: Config) -> list[str]:
