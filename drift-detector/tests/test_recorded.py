@@ -1,4 +1,4 @@
-"""What KServe's agent really sent (``recorded/README.md``), through the detector."""
+"""What KServe's agent and Leeway's server really send, through the detector."""
 
 import base64
 import json
@@ -9,7 +9,7 @@ import pytest
 from leeway_drift.reading.events import Kind
 from leeway_drift.streaming.detector import Detector
 from leeway_drift.streaming.limits import Limits
-from leeway_drift.streaming.streams import Outcome
+from leeway_drift.streaming.streams import OF_STREAM, Outcome
 from tests.watching import Clock
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -42,3 +42,22 @@ def test_events_of_the_agent_end_where_they_belong(name: str, expected: dict):
         pass
     [(_, state)] = detector.streams.items()
     assert {key: count for key, count in state.outcomes.items() if count} == expected
+
+
+def test_a_batch_of_the_server_is_as_good_as_its_events_one_by_one():
+    body = (RECORDED.parents[2] / "schemas" / "examples" / "events" / "direct-batch.json").read_bytes()
+    detector = Detector(Limits(), Clock(), lateness=5, join=True)
+    detector.offer_batch(body)
+    while detector.step(100):
+        pass
+    events = json.loads(body)
+    failed = sum(event.get("status", "200") != "200" for event in events)
+    [(_, state)] = detector.streams.items()
+    counted = {outcome: sum(state.outcomes[kind, outcome] for kind in Kind) for outcome in OF_STREAM}
+    assert failed
+    assert {outcome: count for outcome, count in counted.items() if count} == {
+        Outcome.ACCEPTED: len(events) - failed,
+        Outcome.IGNORED: failed,
+    }
+    assert detector.take_predictions()
+    assert set(detector.unattributed.values()) == {0}

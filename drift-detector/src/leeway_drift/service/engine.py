@@ -27,6 +27,8 @@ STEP_EVENTS = 256
 """Events between two looks at what else there is to do."""
 PUBLISHED_EVERY = 0.5
 SAVED_EVERY = 5.0
+SAVED_SHARE = 50
+"""A snapshot that takes long, because there are many streams or the disk is slow, may take a fiftieth of the time."""
 ANSWERED_WITHIN = 5.0
 
 Answer = TypeVar("Answer")
@@ -87,7 +89,7 @@ class Engine:
         self._profiles: dict[Stream, ProfileState] = {}
         self._coverage: Mapping[Slot, float] = {}
         self._views = Views()
-        self._published = self._saved = detector.clock()
+        self._published = self._save_due = detector.clock()
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake = threading.Event()
         self._stopping = False
@@ -231,9 +233,10 @@ class Engine:
             now = self.detector.clock()
             if now - self._published >= PUBLISHED_EVERY or stopping:
                 self.publish()
-            if self._snapshots is not None and (now - self._saved >= SAVED_EVERY or (stopping and not more)):
-                self._saved = now
+            if self._snapshots is not None and (now >= self._save_due or (stopping and not more)):
                 self._snapshots.save(self.detector)
+                took = self.detector.clock() - now
+                self._save_due = now + max(SAVED_EVERY, took * SAVED_SHARE)
         return stopping
 
     def _listen(self) -> None:
