@@ -132,7 +132,8 @@ def _smoothed(bins: Integers) -> Floats:
 
 def _proportions(bins: Integers) -> Floats:
     total = bins.sum(axis=-1, keepdims=True)
-    return bins / np.maximum(total, 1)
+    proportions: Floats = bins / np.maximum(total, 1)
+    return proportions
 
 
 def _entropy_terms(p: Floats) -> Floats:
