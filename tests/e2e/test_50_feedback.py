@@ -33,17 +33,17 @@ def _predict(story: Story, samples: list[dict[str, Any]]) -> dict[str, int]:
 def _label(story: Story, feedback: Caller, labels: dict[str, int]) -> float:
     """Send the labels and return the log loss that the detector then knows."""
 
-    def joined() -> float:
-        return story.detector_metric("leeway_drift_labels_total", model=MODEL, outcome="joined") or 0
+    def accepted() -> float:
+        return story.detector_metric("leeway_drift_labels_total", model=MODEL, outcome="accepted") or 0
 
     def log_loss() -> float | None:
         return story.detector_metric("leeway_drift_performance", model=MODEL, version=demo.VERSION, metric="log_loss")
 
-    before, loss_before = joined(), log_loss()
+    before, loss_before = accepted(), log_loss()
     items = [{"id": key, "namespace": NAMESPACE, "model": MODEL, "label": label} for key, label in labels.items()]
     answer = feedback.call("/v1/feedback", items)
     assert answer.status == 200, answer.error
-    eventually(lambda: joined() - before == len(labels), seconds=60, what="every label joined to its prediction")
+    eventually(lambda: accepted() - before == len(labels), seconds=60, what="every label joined to its prediction")
     eventually(lambda: log_loss() not in (None, loss_before), seconds=120, what="another log loss")
     return log_loss() or 0.0
 

@@ -18,7 +18,9 @@ def _rows(story: Story) -> int | None:
         status = story.detector(_STATUS)
     except CommandFailedError:  # between two pods
         return None
-    return status["open_window"]["rows"] + sum(window["rows"] for window in status["history"]) if status else None
+    if status is None or status["open_window"] is None:  # no event yet, or no profile yet
+        return None
+    return int(status["open_window"]["rows"] + sum(window["rows"] for window in status["history"]))
 
 
 def test_a_detector_killed_in_the_middle_of_a_window_has_what_it_said_it_kept(
