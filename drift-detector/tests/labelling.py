@@ -86,7 +86,14 @@ class Logged:
         profiles: that it can see.
     """
 
-    def __init__(self, database: Database, *, sample: float = 1.0, limits: LogLimits | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        sample: float = 1.0,
+        retention: float = 86400.0,
+        limits: LogLimits | None = None,
+    ) -> None:
         self.clock = Clock()
         self.losses = Losses()
         self.profiles: dict[Stream, Profile] = {}
@@ -95,7 +102,7 @@ class Logged:
             salt=SALT,
             clock=self.clock,
             sample=sample,
-            retention=86400.0,
+            retention=retention,
             on_loss=self.losses,
             profile_of=self.profiles.get,
             limits=limits or LogLimits(),

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from leeway_drift.labels.feedback import Label
 from leeway_drift.labels.joins import Outcome
 from leeway_drift.reading.events import Stream
+from leeway_drift.service.predictions import LogLimits
 from leeway_drift.service.store.database import Database, sqlite_url
 from leeway_drift.service.store.reading import Selection, records
 from tests.database_servers import server
@@ -134,7 +135,7 @@ def test_a_store_of_another_layout_is_left_alone(tmp_path: Path):
         under_test.keep(prediction())
         with under_test.log.database.write() as connection:
             connection.execute(text("UPDATE leeway_schema SET version = 99"))
-    with logged_on(url) as under_test:
+    with logged_on(url, limits=LogLimits(retry_seconds=())) as under_test:
         under_test.keep(prediction("e2"))
         assert stored(under_test) == {"store_failed": 1}
     with Database(url)._engine.connect() as connection:  # noqa: SLF001 - what is in the file, whatever the layout

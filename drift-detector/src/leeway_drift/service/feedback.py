@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
@@ -84,7 +83,7 @@ def _add_labels(router: APIRouter, log: PredictionLog) -> None:
         """
         body = await _read(request)
         try:
-            given = read_feedback(body, request.headers.get("content-type", ""), datetime.now(UTC))
+            given = read_feedback(body, request.headers.get("content-type", ""), log.clock())
         except UnsupportedMediaType as error:
             raise HTTPException(415, str(error)) from error
         except UnreadableFeedback as error:

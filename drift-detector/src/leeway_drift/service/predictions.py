@@ -44,22 +44,23 @@ BATCH_EVENTS = 200
 PENDING_SECONDS = 3600
 """How long a label waits for its prediction."""
 
-_RETRY_SECONDS = (0.5, 2.0, 5.0)
 _IDLE_SECONDS = 10.0
 _MICROSECONDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class LogLimits:
-    """Bounds of what waits to be written.
+    """Bounds of what waits to be written, and of how long.
 
     Attributes:
         events: predictions in the queue.
         nbytes: of their rows.
+        retry_seconds: pauses between attempts to write; after the last the predictions are lost.
     """
 
     events: int = 10_000
     nbytes: int = 16 * 2**20
+    retry_seconds: tuple[float, ...] = (0.5, 2.0, 5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class PredictionLog:
         self.database = database
         self.tallies = Tallies()
         self._salt = salt
-        self._clock = clock
+        self.clock = clock
         self._sample = sample
         self._retention = retention
         self._on_loss = on_loss
@@ -160,7 +161,7 @@ class PredictionLog:
         for start in range(0, len(items), labelling.CHUNK):
             chunk = items[start : start + labelling.CHUNK]
             given = [item for item in chunk if isinstance(item, Label)]
-            now = to_microseconds(self._clock())
+            now = to_microseconds(self.clock())
             with self.database.write() as connection:
                 applied = iter(labelling.apply(connection, given, now, self._entity_form))
             for item in chunk:
@@ -205,9 +206,9 @@ class PredictionLog:
                 self._queued_bytes -= sum(waiting.nbytes for waiting in batch)
                 if not batch and self._closing:
                     return
+            if batch:
+                self._keep(batch)
             try:
-                if batch:
-                    self._keep(batch)
                 self._expire()
                 self.scores.refresh()
             except StoreUnavailable as error:
@@ -216,17 +217,25 @@ class PredictionLog:
                 logger.exception("a fault in the prediction log")
 
     def _keep(self, batch: Sequence[_Waiting]) -> None:
-        events = [self._redacted(waiting) for waiting in batch]
-        for pause in (*_RETRY_SECONDS, None):
+        try:
+            self._attempt([self._redacted(waiting) for waiting in batch])
+        except Exception as error:  # the same: whatever it is, these are lost, counted, and the next are kept
+            if not isinstance(error, StoreUnavailable):
+                logger.exception("a fault in the prediction log")
+            for waiting in batch:
+                self._count(waiting.prediction, Kept.STORE_FAILED)
+
+    def _attempt(self, events: Sequence[writing.Redacted]) -> None:
+        """Write, again and again if need be; StoreUnavailable after the last time."""
+        for pause in (*self._limits.retry_seconds, None):
             try:
                 self._store(events)
             except StoreUnavailable as error:
                 logger.warning("predictions are not written", extra={"fields": {"reason": str(error)}})
-                if pause is not None and self._rested(pause):
-                    continue
-                for waiting in batch:
-                    self._count(waiting.prediction, Kept.STORE_FAILED)
-            return
+                if pause is None or not self._rested(pause):
+                    raise
+            else:
+                return
 
     def _rested(self, seconds: float) -> bool:
         """Wait; False at once if the log is being closed."""
@@ -234,7 +243,7 @@ class PredictionLog:
             return not self._changed.wait_for(lambda: self._closing, seconds)
 
     def _store(self, events: Sequence[writing.Redacted]) -> None:
-        now = to_microseconds(self._clock())
+        now = to_microseconds(self.clock())
         with self.database.write() as connection:
             fresh = writing.add(connection, events, now)
             joined = labelling.apply_pending(connection, fresh, now, self._entity_form)
@@ -274,7 +283,7 @@ class PredictionLog:
 
     def _expire(self) -> None:
         """Every few seconds: what is over the retention, and labels that have waited long enough."""
-        now = to_microseconds(self._clock())
+        now = to_microseconds(self.clock())
         if now < self._expires_at:
             return
         self._expires_at = now + int(_IDLE_SECONDS * _MICROSECONDS)

@@ -1,5 +1,6 @@
 """How well each version predicts, by its labels: measured for whoever asks, and watched by the detector of concept."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -109,17 +110,22 @@ class Scores:
         self._watched: dict[Stream, _Watched] = {}
         self._latest: dict[Stream, Score] = {}
         self._due = 0
+        self._refreshing = threading.Lock()
 
     def latest(self) -> dict[Stream, Score]:
         """Of every version that is watched; read from any thread."""
         return self._latest
 
     def refresh(self) -> None:
-        """Measure anew where labels came or some time has passed; called by one thread, cheap if nothing is due.
+        """Measure anew where labels came or some time has passed; cheap if nothing is due.
 
         Raises:
             StoreUnavailable: what was measured last stays.
         """
+        with self._refreshing:
+            self._refresh()
+
+    def _refresh(self) -> None:
         now = to_microseconds(self._clock())
         if now < self._due:
             return
