@@ -17,7 +17,7 @@ export LEEWAY_UV
 
 # A project of its own, since the SDK it tests with does not resolve together with the server.
 CONFORMANCE := model/serving/conformance
-PACKAGES := model/training model/serving drift-detector operators
+PACKAGES := model/training model/serving drift-detector drift-detector/alibi operators
 cluster = cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m cluster
 images = cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m images
 
@@ -56,6 +56,9 @@ images: ## Build the images and print their sizes
 tools: ## Fetch helm and kubectl
 	@$(cluster) tools
 
+bench-drift: ## How fast a window is judged: Leeway's counts, Alibi-Detect and scipy side by side
+	@cd drift-detector/alibi && OMP_NUM_THREADS=1 "$$LEEWAY_UV" run --quiet --frozen python ../../scripts/bench/drift.py
+
 ##@ Checks
 check: lint types unit chart ## Lint, types, unit, contract and chart tests; a few minutes, no cluster
 lint: ## Ruff over everything, the import contracts of each package, shellcheck
@@ -74,4 +77,4 @@ e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up test status env load demo-drift down clean serve bench-path images tools check lint types unit chart e2e help
+.PHONY: up test status env load demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart e2e help

@@ -1,12 +1,25 @@
-"""Rows of a small model, in time order: temp swings with the season, distance and carrier do not."""
+"""A small model in three forms: what the profile is built of, what the worker gets, and windows of what is served.
+
+``temp`` swings with the season, ``distance`` and ``carrier`` do not; sixty windows, one a day.
+"""
+
+from datetime import UTC, datetime
 
 import numpy as np
+import numpy.typing as npt
 
 from leeway_alibi.table import Feature, Table
+from leeway_drift.columns import Rows
+from leeway_drift.counting.counts import Counts
+from leeway_drift.detectors.interface import Window
+from leeway_drift.profile import Profile, build_profile
+from leeway_drift.profile.reference import build_reference
 
-FEATURES = (Feature("temp", None), Feature("distance", None), Feature("carrier", 3))
+CARRIERS = ("AA", "B6", "UA")
+FEATURES = (Feature("temp", None), Feature("distance", None), Feature("carrier", len(CARRIERS)))
 BLOCKS = 60
 BLOCK_ROWS = 60
+_DAILY_ROWS = 240
 
 
 def rows(count: int, *, seed: int, season: float = 0.0, missing: float = 0.0) -> Table:
@@ -22,15 +35,51 @@ def rows(count: int, *, seed: int, season: float = 0.0, missing: float = 0.0) ->
 
 def season(block: int) -> float:
     """How warm a block is."""
-    return 0.5 * np.sin(block / 4)
+    return float(0.5 * np.sin(block / 4))
 
 
-def reference(*, missing: float = 0.02) -> tuple[Table, np.ndarray]:
+def reference(
+    *, blocks: int = BLOCKS, block_rows: int = BLOCK_ROWS, missing: float = 0.02
+) -> tuple[Table, npt.NDArray[np.int32]]:
     """A reference and the block of each of its rows."""
-    parts = [rows(BLOCK_ROWS, seed=block, season=season(block), missing=missing) for block in range(BLOCKS)]
+    parts = [rows(block_rows, seed=block, season=season(block), missing=missing) for block in range(blocks)]
     table = Table.of(
         FEATURES,
         np.concatenate([part.numbers for part in parts]),
         np.concatenate([part.codes for part in parts]),
     )
-    return table, np.repeat(np.arange(BLOCKS, dtype=np.int32), BLOCK_ROWS)
+    return table, np.repeat(np.arange(blocks, dtype=np.int32), block_rows)
+
+
+def profile_and_reference(*, timed: bool = True) -> tuple[Profile, bytes]:
+    """What the bundle of this model has: its profile, and ``drift-reference.npz``."""
+    table, block = reference(block_rows=_DAILY_ROWS)
+    time = 86_400 * block.astype(np.int64) + np.tile(np.arange(_DAILY_ROWS) * 86_400 // _DAILY_ROWS, BLOCKS)
+    columns = {"temp": table.numbers[:, 0], "distance": table.numbers[:, 1], "carrier": strings(table)}
+    document = build_profile(
+        columns,
+        categorical=["carrier"],
+        outputs={"prediction": table.numbers[:, 1]},
+        time=time if timed else None,
+    )
+    packed = build_reference(
+        columns, categorical=["carrier"], profile=document, time=time if timed else None, rows=BLOCKS * BLOCK_ROWS
+    )
+    return Profile.parse(document), packed
+
+
+def strings(table: Table) -> npt.NDArray[np.object_]:
+    """Carriers as they are served."""
+    return np.array([None if code < 0 else CARRIERS[code] for code in table.codes[:, 0]], dtype=np.object_)
+
+
+def window(profile: Profile, served: Table) -> Window:
+    """A closed window with these rows as its sample."""
+    columns = {"temp": served.numbers[:, 0], "distance": served.numbers[:, 1], "carrier": strings(served)}
+    sample = Rows.of(columns, len(served))
+    return Window(
+        start=datetime(2013, 7, 1, tzinfo=UTC),
+        end=datetime(2013, 7, 2, tzinfo=UTC),
+        counts=Counts.none(profile.plan),
+        sample=sample,
+    )

@@ -38,12 +38,19 @@ class Version:
         reference: rows in time order.
         block: number of each row's block, int ``[rows]``, ascending; None if the rows are in no order of time.
         rate: share of windows that may be over the threshold in nature.
+        methods: by name, to judge by.
     """
 
-    def __init__(self, reference: Table, block: npt.NDArray[np.int32] | None, rate: float) -> None:
+    def __init__(
+        self,
+        reference: Table,
+        block: npt.NDArray[np.int32] | None,
+        rate: float,
+        methods: Mapping[str, Callable[[], Method]] = METHODS,
+    ) -> None:
         blocks = None if block is None else Blocks(reference, block)
         self._blocks = blocks if blocks is not None and blocks.suffice else None
-        self._methods = {name: self._prepare(method(), reference, rate) for name, method in METHODS.items()}
+        self._methods = {name: self._prepare(method(), reference, rate) for name, method in methods.items()}
 
     def judge(self, window: Table) -> list[Judgement]:
         """Judge a window by every method."""
@@ -62,6 +69,8 @@ class Version:
             return _Ready(method, method.fit(reference), Thresholds({}, method.floor, calibrated=False))
         except InsufficientError as error:
             return str(error)
+        except ValueError as error:  # Alibi-Detect's refusal of this reference, which costs this method alone
+            return f"Alibi-Detect cannot prepare {method.name}: {error}"
 
     def _judge(self, name: str, window: Table) -> Judgement:
         calibrated = self._blocks is not None
@@ -79,6 +88,8 @@ class Version:
             measured = ready.fitted.measure(method.usable(window).thinned(looked_at))
         except InsufficientError as error:
             return insufficient(str(error))
+        except ValueError as error:  # its refusal of this window, which costs this method alone
+            return insufficient(f"Alibi-Detect cannot judge by {name}: {error}")
         scores = [(ready.thresholds.ratio(one), one) for one in measured]
         known = [(ratio, one) for ratio, one in scores if ratio is not None]
         if not known:
