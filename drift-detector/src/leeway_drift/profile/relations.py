@@ -25,7 +25,7 @@ _LEAST_INFORMATION = 0.005  # nats; below it a pair tells nothing about either c
 def choose_relations(plan: Plan, rows: Rows, context: frozenset[str]) -> dict[str, RelationPlan]:
     """The pairs with the most mutual information; every feature keeps its best partner, if it has any.
 
-    Context features may be a partner of a monitored one, never of each other: what depends on the hour is expected to.
+    Context features are in none: what hangs on the hour or an id is expected to move with it.
 
     Args:
         plan: of the features.
