@@ -119,12 +119,12 @@ def _split(body: bytes, loads: Loads) -> tuple[Any, bytes]:
 
 
 def _decode_v2(tensors: Any, tail: bytes) -> Rows | None:
+    if isinstance(tensors, list) and (rows := _plain_rows(tensors)) is not None:
+        return rows
     if not isinstance(tensors, list) or not all(isinstance(tensor, dict) for tensor in tensors):
         raise Undecodable("tensors: expected a list of objects")
     if not any("data" in tensor or "parameters" in tensor for tensor in tensors):
         return None  # a model's metadata lists its tensors under the same keys, without data
-    if (rows := _plain_rows(tensors)) is not None:
-        return rows
     columns: dict[str, Column] = {}
     count: int | None = None
     for tensor in tensors:
@@ -140,7 +140,7 @@ def _decode_v2(tensors: Any, tail: bytes) -> Rows | None:
     return Rows.of(columns, count or 0)
 
 
-def _plain_rows(tensors: Sequence[Mapping[str, Any]]) -> Rows | None:
+def _plain_rows(tensors: list[Any]) -> Rows | None:
     """Tensors with a list of scalars each, in a few calls however many they are.
 
     Nearly all requests are like this, and a loop over their tensors would be most of the work; None for everything

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from leeway_drift.detectors.interface import Judgement, Window
 from leeway_drift.labels.records import Prediction
@@ -49,8 +50,7 @@ class _Queued:
         return len(self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class _Arrived:
+class _Arrived(NamedTuple):
     """An event that is being processed; ``nbytes`` of its body, ``arrival`` by the detector's clock."""
 
     envelope: Envelope

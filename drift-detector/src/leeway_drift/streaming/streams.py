@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from leeway_drift.columns import Rows
 from leeway_drift.detectors.interface import Window
@@ -50,8 +51,7 @@ WITHOUT_STREAM = (Outcome.MALFORMED, Outcome.REFUSED, Outcome.DROPPED, Outcome.I
 OF_STREAM = tuple(outcome for outcome in Outcome if outcome not in (Outcome.MALFORMED, Outcome.REFUSED))
 
 
-@dataclass(frozen=True, slots=True)
-class Recent:
+class Recent(NamedTuple):
     """One of the latest decoded events.
 
     Attributes:
