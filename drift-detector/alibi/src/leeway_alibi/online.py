@@ -170,7 +170,7 @@ def _configured_fet(rows: npt.NDArray[np.bool_]) -> FETDriftOnline:
     """The detector with simulated thresholds, its statistic not smoothed.
 
     Where a simulated quantile falls on a step of the discrete statistic, Alibi-Detect may draw with a probability
-    outside of 0 … 1 and raise ValueError, about once in four times; other draws are tried then.
+    outside of 0 … 1 and raise ValueError, once in eight times when tried; other draws are tried then.
     """
     for seed in range(_SEEDS):
         with _seeded(seed), contextlib.suppress(ValueError):
