@@ -41,6 +41,8 @@ load: ## Give the node an image: make load ARCHIVE=FILE
 FAULT ?= celsius
 demo-drift: ## Replay real flights with a fault and see who notices: make demo-drift FAULT=swap
 	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen --group drill python -m drill "$(FAULT)"
+bench-path: ## What capture costs a prediction, over HTTPS on the cluster and without it; five minutes
+	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m bench.path "$$("$$LEEWAY_UV" run --quiet --frozen python -m cluster bundle)"
 down: ## Stop the cluster and leave nothing of it
 	@$(cluster) down
 clean: ## Stop every cluster and remove all that is cached
@@ -49,8 +51,6 @@ clean: ## Stop every cluster and remove all that is cached
 ##@ Without a cluster
 serve: ## Train if needed and serve the flights model on http://127.0.0.1:8080
 	@scripts/serve.sh
-bench-path: ## What capture and KServe's agent cost a prediction: requests/s, latency, CPU
-	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m bench.path "$$("$$LEEWAY_UV" run --quiet --frozen python -m cluster bundle)"
 images: ## Build the images and print their sizes
 	@$(images) build
 tools: ## Fetch helm and kubectl
