@@ -48,14 +48,14 @@ class Caller:
     def close(self) -> None:
         self._client.close()
 
-    def call(self, path: str, body: object) -> Answer:
+    def call(self, path: str, body: object, **headers: str) -> Answer:
         """POST once, never again: what fails is what a user would have seen fail."""
         request_id = str(uuid.uuid4())
         try:
             answer = self._client.post(
                 f"https://{self._address}{path}",
                 json=body,
-                headers={"host": self._hostname, "x-request-id": request_id},
+                headers={"host": self._hostname, "x-request-id": request_id, **headers},
                 extensions={"sni_hostname": self._hostname},
             )
         except httpx.HTTPError as error:

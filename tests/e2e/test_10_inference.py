@@ -40,6 +40,19 @@ def test_a_thousand_flights_agree_with_onnxruntime_and_the_detector_saw_each_onc
         assert story.seen(demo.VERSION, kind) - before[kind] == sent
 
 
+def test_a_client_cannot_hide_requests_behind_an_event_id_of_its_own(
+    story: Story, samples: list[dict[str, Any]]
+) -> None:
+    caller = story.caller()
+    repeated = {"ce-id": "always-the-same"}
+    answers = [caller.call(f"/v2/models/{MODEL}/infer", samples[0]["v2"], **repeated) for _ in range(3)]
+    caller.close()
+
+    sent = {answer.request_id for answer in answers}
+    assert len(sent) == len(answers)
+    eventually(lambda: sent <= story.seen(demo.VERSION, "request"), seconds=60, what="each of them seen")
+
+
 def test_a_bad_request_is_refused_with_what_and_where_and_the_next_good_one_is_answered(
     story: Story, samples: list[dict[str, Any]]
 ) -> None:

@@ -20,6 +20,7 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 OPERATOR = "leeway-operator"
 STOP = "serving.kserve.io/stop"
 PROBE_HEADER = "x-leeway-probe"
+EVENT_ID_HEADER = "ce-id"
 
 # The routed paths, exactly: no /v2/repository (unload asks nobody), no /bundle (for operator and detector only).
 ROUTED_PATHS = (
@@ -213,8 +214,11 @@ def http_route(rollout: Rollout, weights: Weights, backends: Sequence[Slot]) -> 
     }
     rule = {
         "matches": [{"path": {"type": kind, "value": path}} for kind, path in ROUTED_PATHS],
-        # Marks a look of ours, which no count includes; from outside it would hide requests from the evidence.
-        "filters": [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": [PROBE_HEADER]}}],
+        # From outside either would hide requests from the evidence: one marks a look of ours, which no count includes,
+        # and KServe's agent takes over the other as the event's id, of which the detector counts each once.
+        "filters": [
+            {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": [PROBE_HEADER, EVENT_ID_HEADER]}}
+        ],
         "timeouts": {"request": endpoint["timeout"]},
         "backendRefs": [
             {
