@@ -38,19 +38,19 @@ class Findings:
         for detector in status["detectors"]:
             name = f"{detector['detector']}/{detector['reference']}"
             # By the alarm and not by the window: that of data quality slides and ends elsewhere.
-            if detector["detected"] and _seconds(detector["window"]["end"]) > self.begin:
+            if detector["detected"] and seconds(detector["window"]["end"]) > self.begin:
                 over = (column["name"] for column in detector["columns"] if (column["score_ratio"] or 0) >= 1)
                 self._columns.setdefault(name, tuple(over))
 
     @property
     def healthy(self) -> list[Mapping[str, Any]]:
         """Windows that ended before the fault began, in order of time."""
-        return [window for window in self._ordered() if _seconds(window["end"]) <= self.begin]
+        return [window for window in self._ordered() if seconds(window["end"]) <= self.begin]
 
     @property
     def faulty(self) -> list[Mapping[str, Any]]:
         """Windows with the fault in them; the first perhaps in a part of it only."""
-        return [window for window in self._ordered() if _seconds(window["end"]) > self.begin]
+        return [window for window in self._ordered() if seconds(window["end"]) > self.begin]
 
     def seen(self) -> list[Seen]:
         """Detectors that had no alarm when the fault began and raised one since, the first of them first."""
@@ -58,7 +58,7 @@ class Findings:
         found: dict[str, Seen] = {}
         whole = 0
         for window in self.faulty:
-            whole += _seconds(window["start"]) >= self.begin
+            whole += seconds(window["start"]) >= self.begin
             for detector in window["detected"]:
                 if detector not in already and detector not in found:
                     ratio, columns = window["ratios"].get(detector), self._columns.get(detector, ())
@@ -66,7 +66,7 @@ class Findings:
         return list(found.values())
 
     def _ordered(self) -> list[Mapping[str, Any]]:
-        return sorted(self._history.values(), key=lambda window: _seconds(window["end"]))
+        return sorted(self._history.values(), key=lambda window: seconds(window["end"]))
 
 
 def episodes(windows: Sequence[Mapping[str, Any]], *, without: Iterable[str] = ()) -> list[tuple[str, str]]:
@@ -80,5 +80,6 @@ def episodes(windows: Sequence[Mapping[str, Any]], *, without: Iterable[str] = (
     return began
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """Seconds since the epoch of a time as documents write it."""
     return datetime.fromisoformat(text).timestamp()

@@ -37,11 +37,11 @@ class Flights:
         """Rows start to end."""
         return Flights(self.times[start:end], {name: values[start:end] for name, values in self.columns.items()})
 
-    def since(self, time: int) -> "Flights":
+    def since(self, time: float) -> "Flights":
         """Rows from a time on."""
         return self.part(bisect_left(self.times, time), len(self))
 
-    def until(self, time: int) -> "Flights":
+    def until(self, time: float) -> "Flights":
         """Rows before a time."""
         return self.part(0, bisect_left(self.times, time))
 

@@ -12,12 +12,10 @@ _ALPHA = 0.05
 def alarms(window: Columns, training: Columns) -> list[str]:
     """Numeric columns with p < 0.05 / columns, as a Bonferroni correction has it; missing values are left out."""
     columns = [name for name, values in training.items() if not isinstance(values[0], str)]
-    return [
-        name
-        for name in columns
-        if ks_2samp(_present(window[name]), _present(training[name])).pvalue < _ALPHA / len(columns)
-    ]
+    return [name for name in columns if _differ(window[name], training[name], _ALPHA / len(columns))]
 
 
-def _present(values: list[Any]) -> list[float]:
-    return [value for value in values if value is not None]
+def _differ(window: list[Any], training: list[Any], alpha: float) -> bool:
+    some, others = ([value for value in values if value is not None] for values in (window, training))
+    # The exact p-value of so many rows takes seconds, and no verdict hangs on the difference.
+    return bool(some and others and ks_2samp(some, others, method="asymp").pvalue < alpha)

@@ -11,7 +11,7 @@ from cluster.progress import wait_until
 from drill.detector import Detector
 from drill.faults import Fault
 from drill.findings import Findings
-from drill.flights import Flights, v2
+from drill.flights import Columns, Flights, v2
 from drill.replay import Client, ReplayFailedError, Request, pace, requests
 
 WINDOW_ROWS = 1000
@@ -46,6 +46,16 @@ class Plan:
     def begin(self) -> int:
         """Event time at which the fault begins; of a replay without one, after its last row."""
         return self.flights.times[self.healthy] if self.fault else self.flights.times[-1] + _AFTER
+
+    def rows(self, start: float, end: float) -> Columns:
+        """Flights that are due from start to end, as the model gets them."""
+        rows = self.flights.part(0, self.healthy).since(start).until(end).columns
+        if self.fault is None:
+            return rows
+        later = self.fault.later
+        after = self.flights.since(self.begin + later).part(0, self.faulty).since(start + later).until(end + later)
+        changed = self.fault.apply(after.columns)
+        return {name: values + changed[name] for name, values in rows.items()}
 
 
 class NoProfileError(RuntimeError):

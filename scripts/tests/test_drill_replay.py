@@ -3,6 +3,7 @@ import pytest
 from drill.faults import FAULTS
 from drill.flights import Flights
 from drill.replay import Request, pace, requests
+from drill.run import Plan
 
 
 def hourly(rows: int) -> Flights:
@@ -68,3 +69,15 @@ def test_missing_values_and_strings_have_their_types_in_a_request():
         ("carrier", "BYTES", [50, 1]),
     ]
     assert body["inputs"][0]["data"][:2] == [None, 1.5]
+
+
+def test_the_rows_of_a_window_are_those_that_the_model_gets_in_it():
+    plan = Plan(hourly(3000), 100, FAULTS["km"], 100, speed=1.0)
+
+    assert plan.rows(3600 * 98, 3600 * 102)["distance"] == pytest.approx([98, 99, 160.9344, 101 * 1.609344])
+
+
+def test_the_rows_of_another_season_are_those_of_later():
+    plan = Plan(hourly(3000), 100, FAULTS["season"], 100, speed=1.0)
+
+    assert plan.rows(3600 * 99, 3600 * 101)["distance"] == [99, 100 + 70 * 24]
