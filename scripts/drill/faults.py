@@ -74,8 +74,8 @@ FAULTS = {
         "-999 for 10 % of the pressures", "pressure", ("data_quality/training",), _some("pressure", 1, -999.0)
     ),
     "zeros": Fault(
-        "30 % of the temperatures missing and filled with 0", "temp", ("data_quality/training", "relation/training"),
-        _some("temp", 3, 0.0),
+        "30 % of the departure delays missing and filled with 0", "dep_delay",
+        ("data_quality/training", "abrupt/trailing"), _some("dep_delay", 3, 0.0),
     ),
     "seconds": Fault(
         "departure delay in seconds where minutes are expected", "dep_delay",

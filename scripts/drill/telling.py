@@ -10,11 +10,14 @@ Window = Mapping[str, Any]
 Naive = Callable[[Window], list[str]]
 """Columns of a window in which a Kolmogorov-Smirnov test would have raised an alarm."""
 
-HEADING = (
-    "                                largest score \u00f7 threshold      alarm raised by             "
-    "a Kolmogorov-Smirnov test\n"
-    "window ends        rows         (1 is the threshold)                                        "
-    "at p < 0.05 \u00f7 columns"
+_LINE = "{:<16}  {:>5}  {:<5}  {:<29}  {:<28}  {}"
+HEADING = "\n".join(
+    (
+        _LINE.format(
+            "", "", "", "largest score \u00f7 threshold", "alarm open, raised by", "Kolmogorov-Smirnov test at"
+        ),
+        _LINE.format("window until", "rows", "", "(1 is the threshold)", "", "p < 0.05 \u00f7 columns"),
+    )
 )
 
 
@@ -39,11 +42,11 @@ class Screen:
     def _line(self, window: Window, mark: str) -> str:
         ratios = {name: ratio for name, ratio in window["ratios"].items() if ratio is not None}
         largest = max(ratios, key=lambda name: ratios[name], default="")
-        score = f"{largest:<20} {ratios[largest]:6.2f}" if largest else "insufficient"
+        score = f"{largest:<21} {ratios[largest]:7.2f}" if largest else "insufficient"
         alarmed = self._naive(window)
         naive = f"ALARM in {len(alarmed)} columns" if alarmed else "-"
         raised = ", ".join(window["detected"]) or "-"
-        return f"{window['end'][:16]}  {window['rows']:5d}  {mark:<5}  {score:<27}   {raised:<25}   {naive}"
+        return _LINE.format(window["end"][:16], window["rows"], mark, score, raised, naive)
 
 
 def summary(findings: Findings, fault: Fault, naive: Naive) -> Iterator[str]:

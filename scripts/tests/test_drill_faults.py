@@ -39,7 +39,7 @@ def test_a_rename_makes_a_carrier_that_was_never_seen():
 
 @pytest.mark.parametrize(("name", "column", "value", "share"), [
     ("nulls", "temp", None, 0.3 + 0.1),  # the tenth had none before
-    ("zeros", "temp", 0.0, 0.3),
+    ("zeros", "dep_delay", 0.0, 0.3),
     ("sentinel", "pressure", -999.0, 0.1),
 ])  # fmt: skip
 def test_a_partial_fault_has_its_share_of_every_ten_rows(name: str, column: str, value: float | None, share: float):
