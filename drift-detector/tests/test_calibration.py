@@ -65,6 +65,16 @@ def test_threshold_is_never_below_what_one_column_exceeds_in_ten_windows():
     assert threshold_of(np.zeros(50), 0.05) == 1.0
 
 
+def test_alarm_rarer_than_the_reference_is_long_is_not_taught_by_its_largest_window():
+    random = np.random.default_rng(0)
+    wanted, exceeded, by_largest = 0.001, [], []
+    for _ in range(200):
+        values = 1 + random.exponential(1, 60)
+        exceeded.append(math.exp(1 - threshold_of(values, wanted)))
+        by_largest.append(math.exp(1 - values.max()))
+    assert np.median(exceeded) < 2 * wanted < 10 * wanted < np.median(by_largest)
+
+
 def test_one_missing_score_hides_no_other_column():
     scores = {("a", "psi"): np.array([np.nan, 0.2]), ("b", "psi"): np.array([0.9, np.nan])}
     spreads = {key: Spread(0.1, 0.1) for key in scores}

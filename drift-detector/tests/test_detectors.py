@@ -1,14 +1,16 @@
 """Every kind of drift is seen by the detector that is meant for it, and nothing else makes it speak."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
+from leeway_drift.columns import Rows
 from leeway_drift.counting.counts import Counts
 from leeway_drift.detectors.interface import Detector, Judgement, Reference, Verdict, Window
 from leeway_drift.detectors.native import native_detectors
-from leeway_drift.profile import Profile
+from leeway_drift.profile import Profile, build_profile
 from tests.profiled import ROWS_PER_DAY, Change, World, world
 
 
@@ -157,6 +159,33 @@ def test_window_smaller_than_those_that_taught_the_threshold_does_not_page(profi
     judgement = detector(profile, "slow").judge(small[0], ())
     assert not judgement.calibrated
     assert "100 rows" in judgement.reason
+
+
+def test_window_of_an_hour_does_not_page_by_a_threshold_for_days(profile: Profile, later: World):
+    window = later.windows(profile.plan)[0]
+    judgement = detector(profile, "slow").judge(replace(window, end=window.start + timedelta(hours=1)), ())
+    assert not judgement.calibrated
+    assert "3600 s" in judgement.reason
+
+
+def test_a_few_lost_answers_leave_the_judgement_of_predictions_calibrated(profile: Profile, later: World):
+    window = later.windows(profile.plan, rows=profile.window_rows + 100)[0]
+    lost = replace(window, counts=replace(window.counts, answered=profile.window_rows - 1))
+    assert detector(profile, "prediction").judge(lost, ()).calibrated
+
+
+def test_unrelated_columns_are_no_surprise_to_an_uncalibrated_profile():
+    random = np.random.default_rng(0)
+    codes = np.array([f"k{index:02}" for index in range(15)], dtype=object)
+    left = random.integers(0, 15, 6000)
+    columns = {"a": codes[left], "b": codes[np.where(random.random(6000) < 0.3, left, random.integers(0, 15, 6000))]}
+    profile = Profile.parse(build_profile(columns, categorical=["a", "b"], outputs={}))
+    assert list(profile.relations) == ["a~b"]
+    for start in range(0, 6000, 1000):
+        rows = Rows.of({name: values[start : start + 1000] for name, values in columns.items()}, 1000)
+        counts = Counts.of_request(profile.plan, rows)
+        window = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC), counts)
+        assert detector(profile, "relation").judge(window, ()).verdict is Verdict.WITHIN
 
 
 def test_uncalibrated_profile_judges_by_convention_and_says_so(later: World):

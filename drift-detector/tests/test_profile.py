@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from leeway_drift.columns import Rows
+from leeway_drift.counting.counts import Counts
 from leeway_drift.profile import Profile, ProfileError, build_profile
+from leeway_drift.profile.measure import measure_quality
 from tests.profiled import world
 
 PACKAGE = Path(__file__).parents[1]
@@ -134,7 +137,40 @@ def test_a_bad_day_in_the_reference_does_not_teach_that_nulls_are_normal():
 def test_chronic_nulls_are_learned_as_they_are():
     values = np.arange(20_000) % 97 / 7.0
     values[np.arange(20_000) // 500 % 4 == 0] = np.nan
-    assert numeric(values.tolist())["limits"]["missing_ratio"] == 1.0
+    document = build_profile({"x": values}, categorical=[], outputs={})
+    assert "missing_ratio" not in document["features"]["x"]["limits"]
+    profile = Profile.parse(document)
+    usual = Counts.of_request(profile.plan, Rows.of({"x": np.full(500, np.nan, np.float32)}, 500))
+    assert (measure_quality(profile, usual)[0].ratio or 0) < 1
+
+
+def test_a_column_without_any_value_may_stay_so():
+    profile = Profile.parse(build_profile({"x": np.full(1000, np.nan)}, categorical=[], outputs={}))
+    usual = Counts.of_request(profile.plan, Rows.of({"x": np.full(500, np.nan, np.float32)}, 500))
+    assert (measure_quality(profile, usual)[0].ratio or 0) < 1
+
+
+def test_nothing_missing_tolerated_means_nothing():
+    limits = {"x": {"missing_ratio": 0.0}}
+    profile = Profile.parse(build_profile({"x": np.arange(1000.0)}, categorical=[], outputs={}, limits=limits))
+    values = np.arange(1000, dtype=np.float32)
+    values[:3] = np.nan
+    few = Counts.of_request(profile.plan, Rows.of({"x": values}, 1000))
+    assert measure_quality(profile, few)[0].ratio == pytest.approx(1.0)
+
+
+def test_column_that_comes_late_in_the_reference_is_judged_as_far_as_it_can():
+    late = world(80)
+    values = late.columns["load"].copy()
+    values[: 30 * 600] = np.nan
+    document = build_profile({"load": values}, categorical=[], outputs={}, time=late.time)
+    assert document["calibration"]["detectors"]["abrupt/trailing"]["half_to_half"] is None
+    assert Profile.parse(document).thresholds["abrupt/trailing"].windows > 40
+
+
+def test_time_in_milliseconds_is_refused_with_what_was_expected():
+    with pytest.raises(ProfileError, match=r"time, row 0: 1700000000000, expected seconds since 1970"):
+        build_profile({"x": np.ones(2)}, categorical=[], outputs={}, time=np.array([1_700_000_000_000, 5]))
 
 
 def test_declared_limits_cap_what_is_learned():

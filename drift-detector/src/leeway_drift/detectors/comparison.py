@@ -9,6 +9,8 @@ from leeway_drift.profile.measure import Measured, measure
 from leeway_drift.profile.model import Profile
 from leeway_drift.statistics.scoring import MINIMUM_VALUES, TRAILING_WINDOWS, Scoring
 
+_ENOUGH = 0.9  # of a window: a few lost or failed answers leave it what it was
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -48,18 +50,29 @@ class Comparison:
         worst = measured[0]
         if worst.ratio is None:
             return self._insufficient(f"none of the {self.scoring.over} has {MINIMUM_VALUES} values", columns)
-        small = rows < self.profile.window_rows
+        small = self._small(window, rows)
         return Judgement(
             self.name,
             self.reference,
             Verdict.OVER if worst.ratio >= 1 else Verdict.WITHIN,
             worst.ratio,
-            self.profile.calibrated and not small,
-            self._reason(worst, rows if small else None),
+            self.profile.calibrated and small is None,
+            self._reason(worst, small),
             columns,
         )
 
-    def _reason(self, worst: Measured, small: int | None) -> str:
+    def _small(self, window: Window, rows: int) -> str | None:
+        """In what a window falls short of those that taught the threshold: chance or the time of day moves it more."""
+        seconds = (window.end - window.start).total_seconds()
+        for found, expected, unit in (
+            (rows, self.profile.window_rows, "rows"),
+            (seconds, self.profile.window_seconds, "s"),
+        ):
+            if found < _ENOUGH * expected:
+                return f"{found:g} {unit}, the threshold is for {expected:g}"
+        return None
+
+    def _reason(self, worst: Measured, small: str | None) -> str:
         said = (
             f"{worst.name}: {worst.worst} {worst.statistics[worst.worst]:.3g} against {self.reference} is "
             f"{worst.ratio:.2f} of the threshold"
@@ -67,7 +80,7 @@ class Comparison:
         if not self.profile.calibrated:
             return f"{said}; not calibrated: a conventional threshold"
         if small is not None:
-            return f"{said}; not calibrated: {small} rows, the threshold is for {self.profile.window_rows}"
+            return f"{said}; not calibrated: {small}"
         return said
 
     def _insufficient(self, reason: str, columns: tuple[ColumnScore, ...] = ()) -> Judgement:

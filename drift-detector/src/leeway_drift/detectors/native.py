@@ -12,7 +12,7 @@ def native_detectors(profile: Profile) -> list[Detector]:
 
     - ``data_quality``: see there.
     - ``abrupt``: features against the windows before, by Wasserstein distance and PSI.
-    - ``slow``: features against training, by PSI.
+    - ``slow``: features against training, by the Jensen-Shannon distance.
     - ``relation``: pairs of features against training, whatever each of them does: unit changes and swapped codes
       that leave every single column as it was.
     - ``prediction``: outputs, against training and against the windows before.

@@ -21,6 +21,8 @@ from leeway_drift.profile.relations import choose_relations
 from leeway_drift.profile.windows import MINIMUM_WINDOWS, choose_window, cut_windows
 
 _UNTIMED_WINDOW = (1000, 60.0)
+_FIRST_SECOND = int(datetime(1, 1, 1, tzinfo=UTC).timestamp())
+_LAST_SECOND = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
 
 
 def build_profile(
@@ -158,7 +160,11 @@ def _order(time: npt.NDArray[np.int64] | None, rows: int) -> Integers:
         return np.arange(rows, dtype=np.int64)
     if time.shape != (rows,) or time.dtype.kind not in "iu":
         raise ProfileError(f"time: {time.dtype} of shape {time.shape}, expected epoch seconds as integers, ({rows},)")
-    return np.argsort(time, kind="stable").astype(np.int64)
+    order = np.argsort(time, kind="stable").astype(np.int64)
+    for row in (int(order[0]), int(order[-1])):
+        if not _FIRST_SECOND <= time[row] <= _LAST_SECOND:
+            raise ProfileError(f"time, row {row}: {time[row]}, expected seconds since 1970 of a year from 1 to 9999")
+    return order
 
 
 def _ordered(values: Mapping[str, npt.NDArray[Any]], order: Integers) -> Rows:
@@ -211,7 +217,7 @@ def _learn_quality(
             )
             # What a model says may be anything that it can say; how often, the prediction detectors judge.
             judged = learned if part == "features" else ("missing_ratio", "wrong_ratio")
-            document[part][name]["limits"] = {key: rounded(learned[key]) for key in judged}
+            document[part][name]["limits"] = {key: rounded(learned[key]) for key in judged if key in learned}
 
 
 def _describe(threshold: Threshold) -> dict[str, Any]:
@@ -223,7 +229,7 @@ def _describe(threshold: Threshold) -> dict[str, Any]:
         "threshold": rounded(threshold.value),
         "windows": threshold.windows,
         "achieved": rounded(threshold.achieved),
-        "half_to_half": rounded(threshold.half_to_half),
+        "half_to_half": None if threshold.half_to_half is None else rounded(threshold.half_to_half),
         "columns": columns,
     }
 

@@ -27,15 +27,16 @@ class Threshold:
         spreads: by (column, statistic).
         value: of T.
         windows: that taught it.
-        achieved: share of those windows over a threshold taught by the others.
-        half_to_half: share of the second half's windows over a threshold taught by the first.
+        achieved: share of those windows over the level of T that the others teach.
+        half_to_half: share of the second half's windows over a threshold taught by the first; None where a half has
+            too few values to tell.
     """
 
     spreads: Mapping[tuple[str, str], Spread]
     value: float
     windows: int
     achieved: float
-    half_to_half: float
+    half_to_half: float | None
 
 
 def window_probability(mean_seconds: float, target_per_30_days: float) -> float:
@@ -58,7 +59,7 @@ def calibrate(scored: Scored, whole: Counts, windows: Sequence[Counts], probabil
         probability: share of windows that each detector may judge over.
     """
     stacked = Batch.stack(windows)
-    references = {"training": _left_out(Batch.of(whole), stacked), "trailing": stacked.combine(_trailing)}
+    references = {"training": _left_out(Batch.of(whole), stacked), "trailing": stacked.combine(trailing_sums)}
     thresholds = {}
     for scoring in SCORINGS:
         skipped = TRAILING_WINDOWS if scoring.reference == "trailing" else 0
@@ -96,15 +97,16 @@ def _leave_one_out(values: Floats, probability: float) -> float:
     return float(np.mean([known[index] >= threshold_of(rest, probability) for index, rest in enumerate(others)]))
 
 
-def _half_to_half(measured: Scores, probability: float) -> float:
+def _half_to_half(measured: Scores, probability: float) -> float | None:
     middle = len(next(iter(measured.values()))) // 2
     first = {key: values[:middle] for key, values in measured.items()}
     spreads = _spreads(first)
     if not spreads:
-        return math.nan
+        return None
     threshold = threshold_of(largest(first, spreads), probability)
     second = largest({key: values[middle:] for key, values in measured.items()}, spreads)
-    return float(np.mean(second[~np.isnan(second)] >= threshold))
+    known = second[~np.isnan(second)]
+    return float(np.mean(known >= threshold)) if known.size else None
 
 
 def _left_out(whole: Batch, stacked: Batch) -> Batch:
@@ -134,8 +136,8 @@ def _neighbourhood(values: Integers) -> Integers:
     return total
 
 
-def _trailing(values: Integers) -> Integers:
-    """Sum of the windows before each; of fewer than ``TRAILING_WINDOWS`` for the first ones."""
+def trailing_sums(values: Integers) -> Integers:
+    """Sum of the windows ``[windows, ...]`` before each; of fewer than ``TRAILING_WINDOWS`` for the first ones."""
     index = np.arange(len(values))
     running = _running(values)
     total: Integers = running[index] - running[np.maximum(index - TRAILING_WINDOWS, 0)]

@@ -1,18 +1,20 @@
 """Faults replayed on the reference: which of them the calibrated detectors would see, and how soon."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import pairwise
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from leeway_drift.columns import Float32Array, Rows
-from leeway_drift.counting.counts import Counts, Integers
-from leeway_drift.profile.measure import measure_quality
+from leeway_drift.counting.counts import Counts, Integers, Plan
+from leeway_drift.profile.calibrate import trailing_sums
+from leeway_drift.profile.measure import measure_quality, measure_quality_of
 from leeway_drift.profile.model import Column, Profile
 from leeway_drift.statistics.max_t import largest
-from leeway_drift.statistics.scoring import SCORINGS, TRAILING_WINDOWS, Batch, scores
+from leeway_drift.statistics.scoring import SCORINGS, TRAILING_WINDOWS, Batch, Scored, Scores, scores
 
 WINDOWS = 3
 """Windows within which a fault has to be seen."""
@@ -97,21 +99,35 @@ def replay_faults(profile: Profile, asked: Rows, windows: Sequence[Counts], offs
         starts each of them saw. Starts are spread evenly over where nothing alarms without a fault; none if there is
         no such place.
     """
-    healthy = [
-        start
-        for start in range(TRAILING_WINDOWS, len(windows) - WINDOWS + 1)
-        if not any(seen.any() for seen in _Replay(profile, asked, windows, offsets.tolist(), [start]).untouched())
-    ]
-    if not healthy:
+    stacked = Batch.stack(windows)
+    healthy = _healthy_starts(profile, windows, stacked)
+    if not healthy.size:
         return []
-    chosen = np.unique(np.linspace(0, len(healthy) - 1, _STARTS).astype(np.int64)).tolist()
-    replayed = _Replay(profile, asked, windows, offsets.tolist(), [healthy[index] for index in chosen])
+    chosen = np.unique(np.linspace(0, healthy.size - 1, _STARTS).astype(np.int64))
+    replay = _Replay.at(healthy[chosen], profile, stacked, offsets)
     return [
-        {"fault": fault, "column": name, **replayed.run(name, change)}
+        {"fault": fault, "column": name, **found}
         for name, column in profile.features.items()
         if column.monitored
-        for fault, change in _applicable(column)
+        for fault, found in replay.run(name, column, asked)
     ]
+
+
+def _healthy_starts(profile: Profile, windows: Sequence[Counts], stacked: Batch) -> Integers:
+    """The windows from which on nothing alarms while nothing is wrong."""
+    broken = np.array([(measure_quality(profile, window)[0].ratio or 0) >= 1 for window in windows])
+    starts = np.arange(TRAILING_WINDOWS, len(windows) - WINDOWS + 1)
+    over: dict[str, Integers] = {}
+    for later in range(WINDOWS):
+        found = _scores(profile, profile.scored, _Sides.at(starts + later, starts, stacked))
+        for key, values in found.items():
+            threshold = profile.thresholds[key]
+            flags = largest(values, threshold.spreads) >= threshold.value
+            over[key] = over.get(key, np.zeros_like(starts)) + flags
+    alarms = [counted >= PERSISTENCE for counted in over.values()]
+    alarms += [broken[starts + later] for later in range(WINDOWS)]
+    healthy: Integers = starts[~np.any(alarms, axis=0)]
+    return healthy
 
 
 def _applicable(column: Column) -> Iterator[tuple[str, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]]]:
@@ -125,66 +141,96 @@ def _applicable(column: Column) -> Iterator[tuple[str, Callable[[npt.NDArray[Any
             yield fault.name, lambda values, fault=fault: fault.apply(values, a, b)  # type: ignore[misc]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sides:
+    """Windows, and the trailing reference of each."""
+
+    windows: Batch
+    trailing: Batch
+
+    @classmethod
+    def at(cls, indexes: Integers, starts: Integers, stacked: Batch) -> Self:
+        """Windows by index; the reference is that of ``starts``: it does not move on while an alarm is open."""
+        return cls(
+            stacked.combine(lambda values: values[indexes]),
+            stacked.combine(lambda values: trailing_sums(values)[starts]),
+        )
+
+
+def _scores(profile: Profile, scored: Scored, sides: _Sides) -> dict[str, Scores]:
+    """By detector, what it scores of the features; each ``[windows]``."""
+    references = {"training": Batch.of(profile.reference), "trailing": sides.trailing}
+    return {
+        scoring.key: scores(scoring, scored, sides.windows, references[scoring.reference])
+        for scoring in SCORINGS
+        if scoring.key in profile.thresholds and scoring.over != "outputs"
+    }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Replay:
+    """What is the same for every fault: a fault changes one column, so that no other is counted or scored again.
+
+    Attributes:
+        profile: calibrated.
+        spans: where the windows of each start begin in the reference, and where the last one ends.
+        sides: the windows of all starts, untouched.
+        untouched: their scores.
+    """
+
     profile: Profile
-    asked: Rows
-    windows: Sequence[Counts]
-    offsets: Sequence[int]
-    starts: Sequence[int]
+    spans: Integers
+    sides: _Sides
+    untouched: Mapping[str, Scores]
 
-    def run(self, name: str, change: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> dict[str, Any]:
-        """Apply one fault to one column and count who sees it."""
-        seen = self._seen([self._faulty(name, change, start) for start in self.starts])
-        return {
-            "starts": len(self.starts),
-            "seen": int(np.any(list(seen.values()), axis=0).sum()),
-            "detectors": {key: int(starts.sum()) for key, starts in seen.items() if starts.any()},
-        }
+    @classmethod
+    def at(cls, starts: Integers, profile: Profile, stacked: Batch, offsets: Integers) -> Self:
+        """From these windows on."""
+        indexes = starts[:, np.newaxis] + np.arange(WINDOWS)
+        sides = _Sides.at(indexes.reshape(-1), np.repeat(starts, WINDOWS), stacked)
+        spans = offsets[starts[:, np.newaxis] + np.arange(WINDOWS + 1)]
+        return cls(profile, spans, sides, _scores(profile, profile.scored, sides))
 
-    def untouched(self) -> Iterable[Flags]:
-        """Who alarms at each start without any fault."""
-        return self._seen([list(self.windows[start : start + WINDOWS]) for start in self.starts]).values()
-
-    def _seen(self, parts: Sequence[Sequence[Counts]]) -> dict[str, Flags]:
-        """By detector, whether it alarms within the windows of each start ``[starts]``."""
-        seen: dict[str, Flags] = {
-            "data_quality/training": np.array(
-                [any((measure_quality(self.profile, window)[0].ratio or 0) >= 1 for window in part) for part in parts]
+    def run(self, name: str, column: Column, asked: Rows) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Let every fault happen to one column, and count who sees it."""
+        plan = self._touched(name)
+        rows = asked.select(plan.features)
+        scored = replace(self.profile.scored, plan=plan)
+        for fault, change in _applicable(column):
+            counted = [counts for span in self.spans.tolist() for counts in _faulty(plan, rows, span, name, change)]
+            found = _scores(self.profile, scored, _Sides(Batch.stack(counted), self.sides.trailing))
+            quality = [measure_quality_of(name, column, counts.features[name]).ratio or 0.0 for counts in counted]
+            seen = {"data_quality/training": (self._by_start(np.array(quality)) >= 1).any(axis=1)}
+            for key, scores_of in found.items():
+                threshold = self.profile.thresholds[key]
+                worst = largest({**self.untouched[key], **scores_of}, threshold.spreads)
+                seen[key] = (self._by_start(worst) >= threshold.value).sum(axis=1) >= PERSISTENCE
+            yield (
+                fault,
+                {
+                    "starts": len(self.spans),
+                    "seen": int(np.any(list(seen.values()), axis=0).sum()),
+                    "detectors": {key: int(starts.sum()) for key, starts in seen.items() if starts.any()},
+                },
             )
-        }
-        stacked = Batch.stack(window for part in parts for window in part)
-        references = {
-            "training": Batch.of(self.profile.reference),
-            "trailing": Batch.stack(self._trailing(start) for start in self.starts for _ in range(WINDOWS)),
-        }
-        for scoring in SCORINGS:
-            threshold = self.profile.thresholds.get(scoring.key)
-            if threshold is None or scoring.over == "outputs":
-                continue
-            found = scores(scoring, self.profile.scored, stacked, references[scoring.reference])
-            over = (largest(found, threshold.spreads) >= threshold.value).reshape(len(self.starts), WINDOWS)
-            seen[scoring.key] = over.sum(axis=1) >= PERSISTENCE
-        return seen
 
-    def _faulty(self, name: str, change: Callable[[npt.NDArray[Any]], npt.NDArray[Any]], start: int) -> list[Counts]:
-        """Counts of the windows from ``start``, the column changed in all of them as in one stream."""
-        first, last = self.offsets[start], self.offsets[start + WINDOWS]
-        numbers, strings = self.asked.numbers[first:last].copy(), self.asked.strings[first:last].copy()
-        rows = Rows(self.asked.numeric, numbers, self.asked.categorical, strings)
-        rows.column(name)[:] = change(rows.column(name))
+    def _touched(self, name: str) -> Plan:
+        """The column, and those that it is watched together with."""
         plan = self.profile.plan
-        counted = []
-        for index in range(start, start + WINDOWS):
-            inner = slice(self.offsets[index] - first, self.offsets[index + 1] - first)
-            request = Counts.of_request(plan, Rows(rows.numeric, numbers[inner], rows.categorical, strings[inner]))
-            healthy = self.windows[index]
-            counted.append(replace(request, answered=healthy.answered, outputs=healthy.outputs))
-        return counted
+        relations = {key: one for key, one in plan.relations.items() if name in (one.left, one.right)}
+        features = {name, *(side for one in relations.values() for side in (one.left, one.right))}
+        return Plan({key: one for key, one in plan.features.items() if key in features}, {}, relations)
 
-    def _trailing(self, start: int) -> Counts:
-        """The reference of all three windows: it does not move on while an alarm is open."""
-        total, *others = self.windows[start - TRAILING_WINDOWS : start]
-        for window in others:
-            total = total + window
-        return total
+    def _by_start(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return values.reshape(len(self.spans), WINDOWS)
+
+
+def _faulty(
+    plan: Plan, rows: Rows, span: Sequence[int], name: str, change: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
+) -> Iterator[Counts]:
+    """Counts of consecutive windows, the column changed in all of them as in one stream."""
+    changed = rows.take(np.arange(span[0], span[-1]))
+    with np.errstate(over="ignore"):  # sixty times the largest number is infinite, and counted as such
+        changed.column(name)[:] = change(changed.column(name))
+    for start, end in pairwise(span):
+        yield Counts.of_request(plan, changed.take(np.arange(start, end) - span[0]))

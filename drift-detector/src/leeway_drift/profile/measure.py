@@ -10,7 +10,7 @@ from leeway_drift.profile.quality import quality_ratios
 from leeway_drift.statistics.scoring import Batch, Scoring, scores
 
 _LEAST_FAULTY = 3
-"""Faulty values below which a column's data quality is no matter, however few rows there are."""
+"""Faulty values that a limit tolerates less one, however low it is and however few rows there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +61,20 @@ def measure_quality(profile: Profile, window: Counts) -> list[Measured]:
     """Measure one window's data quality, features and outputs, the largest ratio first."""
     return _worst_first(
         [
-            _measure_column(name, column, counts[name])
+            measure_quality_of(name, column, counts[name])
             for columns, counts in ((profile.features, window.features), (profile.outputs, window.outputs))
             for name, column in columns.items()
         ]
     )
 
 
-def _measure_column(name: str, column: Column, counts: ColumnCounts) -> Measured:
+def measure_quality_of(name: str, column: Column, counts: ColumnCounts) -> Measured:
+    """Measure the data quality of one column in one window."""
     statistics = quality_ratios(counts, numeric=column.numeric)
-    total = counts.total
     ratios = [
-        (statistics[kind] / limit, kind)
+        (statistics[kind] / max(limit, _LEAST_FAULTY / counts.total), kind)
         for kind, limit in column.limits.items()
-        if kind in statistics and limit > 0 and (statistics[kind] * total >= _LEAST_FAULTY or statistics[kind] == 0)
+        if kind in statistics
     ]
     return _measured(name, statistics, ratios)
 

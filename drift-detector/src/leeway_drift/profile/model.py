@@ -1,16 +1,24 @@
 """A drift profile as the detector uses it: read from its document, every part checked."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Self
 
-import numpy as np
-
 from leeway_drift.counting.counts import ColumnCounts, ColumnPlan, Counts, Integers, Plan, RelationPlan
 from leeway_drift.profile.calibrate import Threshold
-from leeway_drift.profile.parse import Node, parse_columns, parse_relations, parse_thresholds
+from leeway_drift.profile.parse import (
+    MAX_COLUMNS,
+    Node,
+    parse_columns,
+    parse_faults,
+    parse_performance,
+    parse_relations,
+    parse_thresholds,
+)
+from leeway_drift.statistics.association import chance_information
 from leeway_drift.statistics.max_t import Spread
 from leeway_drift.statistics.scoring import Scored, Scoring
 
@@ -94,7 +102,7 @@ class Profile:
         """
         root = Node("profile", document)
         root["schema_version"].constant(SCHEMA_VERSION)
-        features = parse_columns(root["features"], frozenset(root["context"].strings()))
+        features = parse_columns(root["features"], frozenset(root["context"].strings(MAX_COLUMNS)))
         outputs = parse_columns(root["outputs"], frozenset())
         relation_plans: dict[str, RelationPlan] = {}
         tables: dict[str, Integers] = {}
@@ -109,21 +117,18 @@ class Profile:
             rows=root["rows"].natural(),
             span=None if root["time_span"].value is None else root["time_span"].span(),
             window_rows=root["window"]["rows"].natural(),
-            window_seconds=root["window"]["seconds"].number(),
+            window_seconds=root["window"]["seconds"].positive(),
             method=method,
             target_false_alarms_per_30_days=(
-                calibration["target_false_alarms_per_30_days"].number() if calibrated else None
+                calibration["target_false_alarms_per_30_days"].positive() if calibrated else None
             ),
             windows=calibration["windows"].natural(),
             features={name: Column(**column) for name, column in features.items()},
             outputs={name: Column(**column) for name, column in outputs.items()},
             relations=tables,
             thresholds=parse_thresholds(calibration["detectors"]) if calibrated else {},
-            performance={
-                name: {key: metric[key].number() for key in ("mean", "sd", "windows")}
-                for name, metric in root["performance"].items()
-            },
-            faults=tuple(fault.mapping() for fault in root["faults"].elements()),
+            performance=parse_performance(root["performance"]),
+            faults=parse_faults(root["faults"]),
             plan=Plan(plans, {name: column["plan"] for name, column in outputs.items()}, relation_plans),
         )
 
@@ -160,13 +165,16 @@ class Profile:
         if self.calibrated:
             return self.thresholds.get(scoring.key)
         if scoring.over == "relations":
-            keys = [(name, statistic) for name in self.relations for statistic in scoring.numeric]
+            # The larger a table, the more of a surprise is chance.
+            chance = {name: chance_information(table.shape, self.window_rows) for name, table in self.relations.items()}
+            usual = {(name, statistic): chance[name] for name in chance for statistic in scoring.numeric}
         else:
-            keys = [
-                (name, statistic)
+            usual = {
+                (name, statistic): 0.0
                 for name, plan in self.scored.columns(scoring)
                 for statistic in (scoring.categorical if plan.edges is None else scoring.numeric)
-            ]
-        if not keys:
+            }
+        if not usual:
             return None
-        return Threshold({key: Spread(0.0, FLOORS[key[1]]) for key in keys}, 1.0, 0, np.nan, np.nan)
+        spreads = {key: Spread(median, FLOORS[key[1]]) for key, median in usual.items()}
+        return Threshold(spreads, 1.0, 0, math.nan, None)

@@ -48,6 +48,8 @@ def window_performance(
     answers = outputs[name].reshape(order.size, -1).astype(np.float64)[order]
     truth = labels.astype(np.float64)[order]
     known = ~np.isnan(truth)
+    if task != "regression" and answers.shape[1] < 2:  # noqa: PLR2004 - yes and no
+        raise ProfileError(f"output {name}: {answers.shape[1]} column, expected the probability of each class")
     if task != "regression" and not np.isin(truth[known], np.arange(answers.shape[1])).all():
         raise ProfileError(f"labels: expected classes from 0 to {answers.shape[1] - 1}, or NaN where unknown")
     values: dict[str, list[float]] = {}

@@ -46,24 +46,30 @@ def learn_limits(
         declared: limits by ratio that the user sets; a learned one is never above them.
 
     Returns:
-        By ratio; without ``top_value_ratio`` if the column is mostly one value by nature.
+        By ratio; without ``top_value_ratio`` if the column is mostly one value by nature, and without a ratio that
+        is 1 in whole windows by nature.
     """
     overall = quality_ratios(whole, numeric=numeric)
     seen: dict[str, list[float]] = {}
     for window in windows:
         for name, ratio in quality_ratios(window, numeric=numeric).items():
             seen.setdefault(name, []).append(ratio)
+    kinds = [name for name in SLACK if name != ("unseen_ratio" if numeric else "out_of_range_ratio")]
     limits = {}
-    for name, slack in SLACK.items():
-        if name == ("unseen_ratio" if numeric else "out_of_range_ratio"):
-            continue
+    for name in kinds:
         usual = overall.get(name, 0.0)
         often, rarely = _quantiles(seen.get(name, [usual]))
-        limits[name] = min(max(usual + slack, rarely * _MARGIN), max(usual + CAP, 2 * often), 1.0)
+        limit = min(max(usual + SLACK[name], rarely * _MARGIN), max(usual + CAP, 2 * often))
+        if limit < 1 or rarely < 1:  # else whole windows are like that by nature, and a limit of 1 would be reached
+            limits[name] = min(limit, 1.0)
     _, top = _quantiles(seen.get("top_value_ratio", [1.0]))
     if top < _CONSTANT:
         limits["top_value_ratio"] = min(top * 1.25 + 0.1, _CONSTANT)
-    return {name: min(limit, declared.get(name, 1.0)) for name, limit in limits.items()}
+    return {
+        name: min(limits.get(name, 1.0), declared.get(name, 1.0))
+        for name in (*kinds, "top_value_ratio")
+        if name in limits or declared.get(name, 1.0) < 1
+    }
 
 
 def _quantiles(ratios: Sequence[float]) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from leeway_drift.columns import Rows
 from leeway_drift.counting.bins import NULL, Codes
 from leeway_drift.counting.columns import code_column
 from leeway_drift.counting.counts import ColumnPlan, Integers, Plan, RelationPlan, count_relation
+from leeway_drift.profile.describe import rounded
 from leeway_drift.statistics.association import mutual_information
 
 MAX_RELATIONS = 24
@@ -42,7 +43,8 @@ def choose_relations(plan: Plan, rows: Rows, context: frozenset[str]) -> dict[st
     ranked: list[tuple[float, str, RelationPlan]] = []
     for left, right in combinations(codes, 2):
         relation = RelationPlan(left, right, groups[left], groups[right])
-        information = mutual_information(count_relation(relation, codes[left], codes[right]))
+        # Rounded, so that pairs that tell as much are ordered by name on every processor.
+        information = rounded(mutual_information(count_relation(relation, codes[left], codes[right])))
         if information >= _LEAST_INFORMATION:
             ranked.append((information, f"{left}~{right}", relation))
     ranked.sort(key=lambda item: (-item[0], item[1]))

@@ -11,18 +11,20 @@ _PSEUDOCOUNT = 0.5
 _ITERATIONS = 20  # raking gains a digit every one or two; the tables are small and positive
 
 
-def mutual_information(table: Integers) -> float:
-    """Mutual information of a table ``[a, b]`` in nats, less what independent columns would show by chance.
+def chance_information(shape: tuple[int, ...], rows: int) -> float:
+    """Nats that n independent rows show by chance in a table ``[a, b]``: ``(a - 1)(b - 1) / 2n`` (Miller 1955)."""
+    return (shape[0] - 1) * (shape[1] - 1) / (2 * max(rows, 1))
 
-    The correction is ``(a - 1)(b - 1) / 2n`` (Miller 1955).
-    """
+
+def mutual_information(table: Integers) -> float:
+    """Mutual information of a table ``[a, b]`` in nats, less what independent columns would show by chance."""
     total = int(table.sum())
     if total == 0:
         return 0.0
     joint = table / total
     independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
     ratio = np.divide(joint, independent, out=np.ones_like(joint), where=joint > 0)
-    chance = (table.shape[0] - 1) * (table.shape[1] - 1) / (2 * total)
+    chance = chance_information(table.shape, total)
     information = float((joint * np.log(ratio)).sum())
     return information - chance if information > chance else 0.0
 

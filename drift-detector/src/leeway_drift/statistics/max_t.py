@@ -5,6 +5,7 @@ over time-ordered reference windows: the max-T procedure of Westfall and Young (
 number of columns, and windows that depend on each other or on the season are in the distribution it is taken from.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ MINIMUM_SPREAD: Mapping[str, float] = {
     "surprise": 0.02,
 }
 """Least ``q90 - median`` by statistic: a column that hardly ever moved must not alarm on a difference nobody minds."""
+
+_TAIL = 0.1  # of the windows; fewer of fifty would hardly be a tail
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,16 @@ def largest(scores: Mapping[tuple[str, str], Floats], spreads: Mapping[tuple[str
 
 
 def threshold_of(values: Floats, probability: float) -> float:
-    """Quantile of T that a window exceeds with ``probability``; at least 1, the q90 of a single column."""
+    """Level of T that a window exceeds with ``probability``; at least 1, the q90 of a single column.
+
+    It is a quantile of the reference's windows as far as these reach. Where it has to be exceeded more rarely than
+    once in all of them, the largest is too low: excesses over the 90 % quantile are then taken to be exponential, the
+    tail of light-tailed scores (peaks over threshold: Pickands 1975).
+    """
     known = values[~np.isnan(values)]
-    return max(1.0, float(np.quantile(known, 1 - probability)))
+    level = float(np.quantile(known, 1 - probability))
+    if probability * known.size < 1:
+        start = float(np.quantile(known, 1 - _TAIL))
+        excess = float(np.mean(known[known >= start] - start))
+        level = max(level, start + excess * math.log(_TAIL / probability))
+    return max(1.0, level)

@@ -121,10 +121,14 @@ def _calibration(drift: Drift) -> str:
         "|---|---|---|---|",
     ]
     lines += [
-        f"| {name} | {one['windows']} | {one['achieved']:.1%} | {one['half_to_half']:.1%} |"
+        f"| {name} | {one['windows']} | {one['achieved']:.1%} | {_share(one['half_to_half'])} |"
         for name, one in calibration["detectors"].items()
     ]
     return "\n".join([*lines, "", *_faults(drift.profile["faults"])])
+
+
+def _share(known: float | None) -> str:
+    return "not known" if known is None else f"{known:.1%}"
 
 
 def _faults(faults: Collection[Mapping[str, Any]]) -> Iterator[str]:
