@@ -16,8 +16,9 @@ import numpy as np
 from leeway_drift.profile import build_profile
 from leeway_drift.reading.events import Stream
 from leeway_drift.service.config import Config
+from leeway_drift.service.forwarding import Ask
 from leeway_drift.service.profiles import Absent
-from leeway_drift.service.wiring import Outside, Service, wire
+from leeway_drift.service.wiring import Outside, Replica, Service, wire
 
 FLIGHTS = Stream("models", "flights", "1.0.0")
 NOW = 1_772_442_900.0
@@ -120,12 +121,24 @@ class Client:
         return self._runner.run(self._client.delete(path))
 
 
+def nobody(url: str) -> tuple[int, str, bytes]:
+    """Stands for the other replicas of a service that is alone."""
+    raise OSError(f"{url}: nobody is there")
+
+
 @contextmanager
 def serving(
-    directory: Path, clock: Clock, *, fetch: Any = None, epoch: str = "first", **config: Any
+    directory: Path,
+    clock: Clock,
+    *,
+    fetch: Any = None,
+    epoch: str = "first",
+    replica: Replica | None = None,
+    ask: Ask = nobody,
+    **config: Any,
 ) -> Iterator[tuple[Service, Client]]:
     """A running service and its client; the engine's thread is the real one."""
-    outside = Outside(fetch or Bundle({"drift-profile.json": profile()}), lambda _: {})
+    outside = Outside(fetch or Bundle({"drift-profile.json": profile()}), lambda _: {}, ask)
     service = wire(
         Config.model_validate({"store": {"enabled": False}, **config}),
         directory=directory,
@@ -133,6 +146,7 @@ def serving(
         clock=clock,
         epoch=epoch,
         outside=outside,
+        replica=replica,
     )
     transport = httpx.ASGITransport(app=service.app)
     with asyncio.Runner() as runner:

@@ -1,4 +1,4 @@
-"""Run a database server until standard input ends: ``python -m databases postgresql|mariadb``; prints its URL."""
+"""Run a database server until standard input ends: ``python -m databases postgresql|mariadb|redis``; prints its URL."""
 
 import argparse
 import sys

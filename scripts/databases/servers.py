@@ -1,4 +1,4 @@
-"""PostgreSQL and MariaDB on the loopback address, as an unprivileged user, with nothing left behind."""
+"""PostgreSQL, MariaDB and Redis on the loopback address, as an unprivileged user, with nothing left behind."""
 
 import os
 import queue
@@ -34,6 +34,7 @@ POSTGRESQL = (
     "postgresql-15",
 )  # fmt: skip
 MARIADB = (*_COMMON, "libaio1", "libcrypt1", "libnuma1", "libpcre2-8-0", "liburing2", "mariadb-server-core")
+REDIS = (*_COMMON, "libatomic1", "libjemalloc2", "liblzf1", "redis-server", "redis-tools")
 
 _UNUSED = shutil.ignore_patterns("bitcode", "doc", "i18n", "locale", "man", "*.mo", "llvmjit*")
 
@@ -147,7 +148,24 @@ def mariadb() -> Iterator[str]:
             yield f"mariadb://{_DATABASE}:{place.password}@127.0.0.1:{place.port}/{_DATABASE}"
 
 
-SERVERS = {"postgresql": postgresql, "mariadb": mariadb}
+@contextmanager
+def redis() -> Iterator[str]:
+    """Run Redis and yield the URL of an empty database; it is stopped and removed afterwards.
+
+    Raises:
+        ServerFailedError: it did not start.
+        CommandFailedError: its packages could not be fetched.
+    """
+    with _place(REDIS) as place:
+        settings = {"bind": "127.0.0.1", "port": str(place.port), "save": "", "requirepass": place.password}
+        command: list[str | Path] = [place.tree / "usr/bin/redis-server"]
+        for name, value in settings.items():
+            command += [f"--{name}", value]
+        with _server(command, place, ready="Ready to accept connections", stop=signal.SIGTERM):
+            yield f"redis://:{place.password}@127.0.0.1:{place.port}/0"
+
+
+SERVERS = {"postgresql": postgresql, "mariadb": mariadb, "redis": redis}
 
 
 @contextmanager

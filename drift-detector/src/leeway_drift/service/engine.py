@@ -16,9 +16,10 @@ from leeway_drift.service.backend import BackendThread
 from leeway_drift.service.config import WindowConfig
 from leeway_drift.service.profiles import NOT_FETCHED, Loaded, ProfileState, rules_of
 from leeway_drift.service.snapshots import SnapshotStore
-from leeway_drift.service.views import View, Views, view
+from leeway_drift.service.views import Sharing, View, Views, view
 from leeway_drift.streaming.detector import SLOTS, Closed, Detector
 from leeway_drift.streaming.judging import Rules
+from leeway_drift.streaming.parts import Part
 from leeway_drift.streaming.streams import StreamState
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 STEP_EVENTS = 256
 """Events between two looks at what else there is to do."""
 PUBLISHED_EVERY = 0.5
+GATHERED_FOR = 0.02
+"""Seconds for which events gather before a round: one for each of them would cost more than what it does."""
 SAVED_EVERY = 5.0
 SAVED_SHARE = 50
 """A snapshot that takes long, because there are many streams or the disk is slow, may take a fiftieth of the time."""
@@ -50,6 +53,13 @@ class Log(Protocol):
         """A version is watched no more."""
 
 
+class Shared(Protocol):
+    """What all replicas count together; it never blocks."""
+
+    def offer(self, parts: Sequence[Part], closed: int) -> None:
+        """Take what was closed here, which is all up to this tick."""
+
+
 class Engine:
     """Runs a detector in a thread of its own.
 
@@ -65,6 +75,8 @@ class Engine:
         detector: as given.
         epoch: of this start: the operator's cursors of another one are worthless.
         log: takes predictions; None if nobody wants them.
+        shared: takes closed ticks, if the detector shares them; None if it is alone.
+        sharing: where judging is done.
     """
 
     def __init__(
@@ -84,6 +96,8 @@ class Engine:
         self._windows = windows
         self._backend = backend
         self.log: Log | None = None
+        self.shared: Shared | None = None
+        self.sharing = Sharing()
         self._snapshots = snapshots
         self._kept = kept
         self._profiles: dict[Stream, ProfileState] = {}
@@ -92,6 +106,7 @@ class Engine:
         self._published = self._save_due = detector.clock()
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake = threading.Event()
+        self._hurry = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._restore()
@@ -115,6 +130,7 @@ class Engine:
     def stop(self) -> None:
         """Process what is queued, save, and end."""
         self._stopping = True
+        self._hurry.set()
         self._wake.set()
         self.join()
         if self._backend is not None:
@@ -131,6 +147,7 @@ class Engine:
     def tell(self, message: Callable[[], None]) -> None:
         """Have something done by the engine's thread, some time soon."""
         self._inbox.put(message)
+        self._hurry.set()
         self._wake.set()
 
     def ask(self, question: Callable[[], Answer]) -> Answer:
@@ -200,6 +217,7 @@ class Engine:
             backlog=self.detector.backlog,
             slots=self._coverage,
             saved=None if self._snapshots is None else self._snapshots.saved,
+            sharing=self.sharing,
         )
         self._published = now
 
@@ -223,12 +241,16 @@ class Engine:
     def _turn(self) -> bool:
         """One round of all there is to do; True if that was the last."""
         self._wake.wait(PUBLISHED_EVERY / 2)
+        self._hurry.wait(GATHERED_FOR)
         self._wake.clear()
+        self._hurry.clear()
         stopping = self._stopping
         more = True
         while more:
             self._listen()
             more = self.detector.step(STEP_EVENTS)
+            if stopping and not more:
+                self._close_shared()
             self._hand_on()
             now = self.detector.clock()
             if now - self._published >= PUBLISHED_EVERY or stopping:
@@ -247,7 +269,15 @@ class Engine:
                 return
             message()
 
+    def _close_shared(self) -> None:
+        """What is still open is handed in as it is; the other replicas go on counting the same ticks."""
+        if self.shared is not None:
+            timeline = self.detector.timeline
+            self.detector.advance(self.detector.clock() + timeline.lateness + timeline.tick_seconds)
+
     def _hand_on(self) -> None:
+        if self.shared is not None:
+            self.shared.offer(self.detector.take_parts(), self.detector.closed)
         if self.log is not None:
             for prediction in self.detector.take_predictions():
                 loaded = self._profile(Stream(prediction.namespace, prediction.model, prediction.version)).loaded
@@ -266,7 +296,8 @@ class Engine:
             for slot in SLOTS
             if state.rows_seen.get(slot) and (coverage := self._coverage.get((stream.namespace, stream.model, slot)))
         ]
-        return view(stream, state, profile=self._profile(stream), coverage=min(known, default=None))
+        coverage = min(known, default=None)
+        return view(stream, state, profile=self._profile(stream), coverage=coverage, blind=self.sharing.reason)
 
     def _profile(self, stream: Stream) -> ProfileState:
         return self._profiles.get(stream, NOT_FETCHED)

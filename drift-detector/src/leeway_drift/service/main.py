@@ -8,7 +8,12 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from leeway_drift.service.wiring import Replica
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - a pod's own address; who may come in is the NetworkPolicy's business
 DRAIN_SECONDS = 20
@@ -53,6 +58,7 @@ def run(options: argparse.Namespace) -> int:
             store_url=os.environ.get("LEEWAY_STORE_URL"),
             clock=time.time,
             epoch=secrets.token_hex(8),
+            replica=_replica(os.environ, options.port),
         )
     except (ConfigError, StartError) as error:
         logger.critical("cannot start", extra={"fields": {"error": str(error)}})
@@ -74,3 +80,16 @@ def run(options: argparse.Namespace) -> int:
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     return 0
+
+
+def _replica(environment: Mapping[str, str], port: int) -> "Replica | None":
+    """Which of several replicas this is; None without an address of counts to share."""
+    from leeway_drift.service.wiring import Replica, StartError  # noqa: PLC0415
+
+    url = environment.get("LEEWAY_REDIS_URL")
+    if not url:
+        return None
+    host = environment.get("POD_IP")
+    if not host:
+        raise StartError("POD_IP: expected the address under which other replicas reach this one")
+    return Replica(url, f"http://{f'[{host}]' if ':' in host else host}:{port}")

@@ -12,6 +12,7 @@ from leeway_drift.detectors.interface import Judgement, Verdict
 from leeway_drift.reading.events import Stream
 from leeway_drift.service.alibi import AlibiBackend
 from leeway_drift.service.scores import Score
+from leeway_drift.service.sharing import SharingThread
 from leeway_drift.service.status import judged_with_concept
 from leeway_drift.service.views import View, Views
 from leeway_drift.streaming.judging import Judged, Timed
@@ -95,7 +96,7 @@ class DetectorCollector(Collector):
             name: GaugeMetricFamily(f"leeway_drift_{name}", text, labels=[*_VERSION, *labels])
             for name, (text, labels) in _GAUGES.items()
         }
-        for stream, view in views.streams.items():
+        for stream, view in views.streams.items() if views.sharing.evaluates else ():
             for name, labels, value in _values(view, scores.get(stream)):
                 if math.isfinite(value):
                     gauges[name].add_metric([stream.namespace, stream.model, stream.version, *labels], value)
@@ -183,6 +184,39 @@ def _columns(judged: Judged, features: frozenset[str], outputs: frozenset[str]) 
             if column.score_ratio is not None:
                 labels = (column.name, judgement.detector, judgement.reference)
                 yield "feature_score_ratio", labels, column.score_ratio
+
+
+class SharingCollector(Collector):
+    """One replica of those that share their counts.
+
+    Args:
+        sharing: of this replica.
+        views: what was published last.
+    """
+
+    def __init__(self, sharing: SharingThread, views: Callable[[], Views]) -> None:
+        self._sharing = sharing
+        self._views = views
+
+    def collect(self) -> Iterator[Metric]:
+        """One family after the other."""
+        yield GaugeMetricFamily(
+            "leeway_drift_evaluating",
+            "1 for the replica whose windows and verdicts count.",
+            value=self._views().sharing.evaluates,
+        )
+        yield GaugeMetricFamily(
+            "leeway_drift_shared_up",
+            "1 while the counts that replicas share can be reached.",
+            value=self._sharing.reachable,
+        )
+        parts = CounterMetricFamily(
+            "leeway_drift_shared_parts", "Counts of a version's tick by what became of them.", labels=["outcome"]
+        )
+        for outcome, count in self._sharing.outcomes.items():
+            parts.add_metric([outcome], count)
+        parts.add_metric(["unreadable"], self._sharing.evaluation.unreadable)
+        yield parts
 
 
 class WorkerCollector(Collector):

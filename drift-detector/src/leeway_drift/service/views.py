@@ -1,15 +1,30 @@
 """What the engine publishes: immutable, so that the API and Prometheus read it while the engine goes on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from leeway_drift.counting.counts import Counts
 from leeway_drift.detectors.interface import Window
 from leeway_drift.reading.events import Kind, Stream
 from leeway_drift.service.profiles import NOT_FETCHED, ProfileState
-from leeway_drift.streaming.judging import Judged, Key, Past
+from leeway_drift.streaming.judging import Judged, Key, Past, insufficient
 from leeway_drift.streaming.streams import Outcome, StreamState
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """Where judging is done; alone, it is here.
+
+    Attributes:
+        evaluates: whether the windows and verdicts of this replica are the ones that count.
+        evaluator: address of the replica whose are, None if it is this one or nobody knows.
+        reason: why nothing can be judged now, None if it can.
+    """
+
+    evaluates: bool = True
+    evaluator: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +86,7 @@ class Views:
         backlog: events accepted and not yet decoded.
         slots: coverage by namespace, model and slot.
         saved: when the last snapshot was written, None before the first.
+        sharing: where judging is done.
     """
 
     streams: Mapping[Stream, View] = field(default_factory=dict)
@@ -79,6 +95,7 @@ class Views:
     backlog: int = 0
     slots: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
     saved: float | None = None
+    sharing: Sharing = Sharing()
 
 
 def view(
@@ -88,8 +105,9 @@ def view(
     profile: ProfileState = NOT_FETCHED,
     coverage: float | None = None,
     drill: str | None = None,
+    blind: str | None = None,
 ) -> View:
-    """Look at a stream; by the engine's thread alone."""
+    """Look at a stream; by the engine's thread alone. If it is blind, for this reason, all detectors say so."""
     opened = None
     if state.window is not None and state.rules is not None:
         first = state.window.first
@@ -107,7 +125,10 @@ def view(
         rows_seen=dict(state.rows_seen),
         coverage=coverage,
         open=opened,
-        judged=dict(state.judging.judged),
+        judged={
+            key: judged if blind is None else replace(judged, judgement=insufficient(key, blind))
+            for key, judged in state.judging.judged.items()
+        },
         history=tuple(state.judging.history),
         latest=state.judging.latest,
         sliding=state.judging.sliding,

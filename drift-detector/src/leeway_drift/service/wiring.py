@@ -25,16 +25,20 @@ from leeway_drift.service.config import Config
 from leeway_drift.service.coverage import CoverageThread, Scrape, http_scrape, resolve_host
 from leeway_drift.service.engine import Engine
 from leeway_drift.service.feedback import add_feedback
-from leeway_drift.service.metrics import DetectorCollector, WorkerCollector, evaluation_timer
+from leeway_drift.service.forwarding import Ask, Forwarding, http_ask
+from leeway_drift.service.metrics import DetectorCollector, SharingCollector, WorkerCollector, evaluation_timer
 from leeway_drift.service.pages import add_pages
 from leeway_drift.service.predictions import PredictionLog
 from leeway_drift.service.predictions_metrics import PredictionsCollector
 from leeway_drift.service.profiles import Fetch, ProfileFetcher, ProfileSource, http_fetch
 from leeway_drift.service.salt import read_salt
 from leeway_drift.service.scores import Score
+from leeway_drift.service.shared import SharedCounts
+from leeway_drift.service.sharing import SharingThread
 from leeway_drift.service.snapshots import SnapshotStore
 from leeway_drift.service.status import StatusSource
 from leeway_drift.service.store.database import Database, StoreUnavailable, sqlite_url
+from leeway_drift.service.views import Views
 from leeway_drift.streaming.backend import RowBackend
 from leeway_drift.streaming.detector import Detector
 from leeway_drift.streaming.limits import Limits
@@ -74,16 +78,31 @@ class Outside:
     Attributes:
         fetch: gets files of bundles.
         scrape: reads the servers' counters.
+        ask: asks other replicas.
     """
 
     fetch: Fetch
     scrape: Scrape
+    ask: Ask
 
     @classmethod
     def by_http(cls) -> "Outside":
         """The pods of the cluster; no proxy of the environment stands between."""
         client = httpx.Client(timeout=FETCH_SECONDS, trust_env=False)
-        return cls(http_fetch(client), http_scrape(client, resolve_host))
+        return cls(http_fetch(client), http_scrape(client, resolve_host), http_ask(client))
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One of several that share their counts.
+
+    Attributes:
+        url: of the Redis or Valkey that holds them.
+        address: ``http://host:port`` under which the others reach this one.
+    """
+
+    url: str
+    address: str
 
 
 def wire(
@@ -94,6 +113,7 @@ def wire(
     clock: Callable[[], float],
     epoch: str,
     outside: Outside | None = None,
+    replica: Replica | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Service:
     """Build everything; nothing runs before the app's lifespan begins, but for the writer of predictions.
@@ -105,11 +125,13 @@ def wire(
         clock: seconds since the epoch.
         epoch: names this start.
         outside: what reaches out of the process, by HTTP by default.
+        replica: which one of several this is; None if it is alone.
         limits: of memory.
 
     Raises:
-        StartError: the directory or the store cannot be used.
+        StartError: the directory, the store or the shared counts cannot be used.
     """
+    _check(config, replica)
     outside = outside or Outside.by_http()
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
@@ -129,6 +151,7 @@ def wire(
         random=None if backend is None else np.random.default_rng().random,
         timed=evaluation_timer(registry, monotonic),
         join=config.store.enabled,
+        shared=replica is not None,
     )
     source = ProfileSource(outside.fetch, _folder(directory / "profiles"), with_reference=backend is not None)
     engine = Engine(
@@ -137,7 +160,7 @@ def wire(
         detectors=native_detectors,
         windows=config.window,
         backend=None if backend is None else BackendThread(backend),
-        snapshots=SnapshotStore(directory, clock),
+        snapshots=SnapshotStore(directory, clock) if replica is None else None,
         kept=source.kept,
     )
     log = _log(config, directory, store_url, engine, clock) if config.store.enabled else None
@@ -150,7 +173,7 @@ def wire(
     threads: list[_Thread] = [
         engine,
         ProfileFetcher(source, engine.wanted_profiles, engine.set_profile, clock),
-        CoverageThread(outside.scrape, lambda: engine.views, engine.set_coverage, clock),
+        CoverageThread(outside.scrape, lambda: _evaluated(engine.views), engine.set_coverage, clock),
     ]
 
     def start() -> None:
@@ -167,6 +190,10 @@ def wire(
     status = StatusSource(lambda: engine.views, scores)
     app = create_app(engine, status, start=start, stop=stop)
     add_pages(app, status)
+    if replica is not None:
+        sharing = _sharing(replica, engine, registry)
+        threads.insert(1, sharing)  # stopped right after the engine: what that handed over last is handed in
+        app.add_middleware(Forwarding, sharing=lambda: engine.views.sharing, ask=outside.ask)
     if log is not None:
         add_feedback(app, log)
     return Service(app, registry, engine)
@@ -191,6 +218,27 @@ def _log(
         )
     except (OSError, ValueError, StoreUnavailable) as error:
         raise StartError(f"the store of predictions: {error}") from error
+
+
+def _check(config: Config, replica: Replica | None) -> None:
+    if replica is not None and config.backend != "native":
+        raise StartError(f"backend {config.backend}: expected native, since replicas share counts and no rows")
+
+
+def _sharing(replica: Replica, engine: Engine, registry: CollectorRegistry) -> SharingThread:
+    try:
+        counts = SharedCounts.connect(replica.url)
+    except ValueError as error:
+        raise StartError(f"the shared counts: {error}") from error
+    engine.shared = sharing = SharingThread(counts, engine, replica=engine.epoch, address=replica.address)
+    engine.publish()  # that nothing is evaluated here yet
+    registry.register(SharingCollector(sharing, lambda: engine.views))
+    return sharing
+
+
+def _evaluated(views: Views) -> Views:
+    """All rows, or none: what one replica has seen is no measure of what was served."""
+    return views if views.sharing.evaluates else Views()
 
 
 def _folder(path: Path) -> Path:

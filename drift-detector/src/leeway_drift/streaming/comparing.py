@@ -59,9 +59,10 @@ class Comparison:
     pairing: Pairing = field(default_factory=lambda: Pairing(WAITING_PAIRS))
     open_pairs: dict[int, Pairs] = field(default_factory=dict)
 
-    def add(self, tick: Tick, version: str, digest: str | None) -> None:
-        """Take a closed tick of one version."""
+    def add(self, tick: Tick, version: str, digest: str | None, pairs: Pairs = Pairs()) -> None:  # noqa: B008 - frozen
+        """Take a closed tick of one version, and pairs that other replicas completed in it."""
         compared = self._tick(tick.index)
+        compared.pairs += pairs
         for slot, arm in tick.arms.items():
             known = compared.arms.get(slot)
             if known is None or known.arm.requests < arm.requests:
@@ -71,10 +72,18 @@ class Comparison:
         """Take pairs completed in an open tick."""
         self.open_pairs[tick] = self.open_pairs.get(tick, Pairs()) + pairs
 
+    def take_pairs(self, tick: int) -> Pairs:
+        """The pairs of a tick, which are then nobody else's."""
+        return self.open_pairs.pop(tick, Pairs())
+
     def close(self, until: int) -> None:
         """All versions are closed up to this tick."""
         for index in sorted(index for index in self.open_pairs if index <= until):
             self._tick(index).pairs += self.open_pairs.pop(index)
+        self.show(until)
+
+    def show(self, until: int) -> None:
+        """Nothing is added to the ticks up to this one any more."""
         self.closed = max(self.closed, until)
 
     def since(self, cursor: int) -> list[ComparedTick]:

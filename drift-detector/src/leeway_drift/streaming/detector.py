@@ -22,6 +22,7 @@ from leeway_drift.streaming.event_queue import EventQueue
 from leeway_drift.streaming.joining import Half, Joining
 from leeway_drift.streaming.judging import Timed
 from leeway_drift.streaming.limits import Limits
+from leeway_drift.streaming.parts import Part
 from leeway_drift.streaming.sample import Random
 from leeway_drift.streaming.streams import WITHOUT_STREAM, Outcome, Streams, StreamState, TooManyStreams
 from leeway_drift.streaming.timeline import Timeline
@@ -84,6 +85,7 @@ class Detector:
         random: draws for the samples of rows; None if no samples are kept.
         timed: runs a detector's judgement.
         join: whether requests and responses are joined to predictions.
+        shared: whether closed ticks are parts of what replicas count together (``streaming.shards``), not judged here.
 
     Attributes:
         limits: as given.
@@ -91,6 +93,8 @@ class Detector:
         drills: what is watched apart.
         comparisons: by namespace and model.
         unattributed: events that belong to no stream, by outcome.
+        closed: the last tick that is closed in all streams.
+        timed: as given.
     """
 
     def __init__(
@@ -104,6 +108,7 @@ class Detector:
         random: Random | None = None,
         timed: Timed = _untimed,
         join: bool = False,
+        shared: bool = False,
     ) -> None:
         self.limits = limits
         self.lateness = lateness
@@ -121,7 +126,10 @@ class Detector:
         self._lock = lock if lock is not None else nullcontext()
         self._loads = loads
         self._random = random
-        self._timed = timed
+        self.timed = timed
+        self.closed = self.timeline.closed_at(clock())
+        self._shared = shared
+        self._parts: list[Part] = []
         self._queue: EventQueue[_Queued] = EventQueue(limits.queue_events, limits.queue_bytes)
         self._joining = Joining(limits.waiting_halves, limits.waiting_bytes, limits.waiting_seconds) if join else None
         self._predictions: list[Prediction] = []
@@ -184,8 +192,10 @@ class Detector:
             self._close(stream, state, now)
         for drill in self.drills.values():
             self._close(drill.stream, drill.state, now, drill)
-        for comparison in self.comparisons.values():
-            comparison.close(self._timeline.closed_at(now))
+        self.closed = max(self.closed, self.timeline.closed_at(now))
+        if not self._shared:
+            for comparison in self.comparisons.values():
+                comparison.close(self.closed)
         if self._joining is not None:
             self._predictions += self._joining.expire(now)
         with self._lock:
@@ -200,6 +210,21 @@ class Detector:
         taken, self._predictions = self._predictions, []
         return taken
 
+    def know(self, stream: Stream, seen: float) -> StreamState:
+        """The state of a stream of which another replica had an event at this reading of the clock.
+
+        Raises:
+            TooManyStreams: it is new and cannot be watched.
+        """
+        with self._lock:
+            known = self.streams.get(stream)
+            return self.streams.seen(stream, seen if known is None else max(seen, known.last_seen))
+
+    def take_parts(self) -> list[Part]:
+        """Closed since the last call, if they are shared."""
+        taken, self._parts = self._parts, []
+        return taken
+
     def take_windows(self) -> list[Closed]:
         """Those closed since the last call."""
         taken, self._windows = self._windows, []
@@ -211,11 +236,12 @@ class Detector:
             state.count_open(self._random)
 
     @property
-    def _timeline(self) -> Timeline:
+    def timeline(self) -> Timeline:
+        """Of all streams but drills."""
         return Timeline(self.lateness)
 
     def _new_stream(self, now: float) -> StreamState:
-        return StreamState(timeline=self._timeline, last_seen=now, closed=self._timeline.closed_at(now))
+        return StreamState(timeline=self.timeline, last_seen=now, closed=self.timeline.closed_at(now))
 
     def _push(self, queued: _Queued) -> None:
         with self._lock:
@@ -295,7 +321,7 @@ class Detector:
         if tick is None:
             return Outcome.LATE
         if envelope.kind is Kind.RESPONSE and envelope.request_id is not None and envelope.slot in SLOTS:
-            comparison = self._comparison(envelope.stream)
+            comparison = self.comparison(envelope.stream)
             pairs = comparison.pairing.add(envelope.request_id, envelope.slot, inference.rows)
             if pairs is not None:
                 comparison.add_pairs(tick, pairs)
@@ -310,14 +336,22 @@ class Detector:
         return Outcome.LATE if tick is None else Outcome.ACCEPTED
 
     def _close(self, stream: Stream, state: StreamState, now: float, drill: Drill | None = None) -> None:
-        ticks, windows = state.close(now, self._timed, self._random)
-        self._windows += [Closed(stream, state, window) for window in windows]
+        until = state.timeline.closed_at(now)
+        if until <= state.closed:
+            return
+        ticks = state.close(until, self._random)
+        digest = None if state.rules is None else state.rules.digest
+        if drill is None and self._shared:
+            pairs = self.comparison(stream).take_pairs
+            self._parts += [Part(stream, tick, digest, pairs(tick.index)) for tick in ticks]
+            return
+        self._windows += [Closed(stream, state, window) for window in state.judge(ticks, until, self.timed)]
         if drill is None:
-            digest = None if state.rules is None else state.rules.digest
             for tick in ticks:
-                self._comparison(stream).add(tick, stream.version, digest)
+                self.comparison(stream).add(tick, stream.version, digest)
 
-    def _comparison(self, stream: Stream) -> Comparison:
+    def comparison(self, stream: Stream) -> Comparison:
+        """Of a stream's model."""
         return self.comparisons.setdefault((stream.namespace, stream.model), Comparison())
 
     def _count(self, envelope: Envelope, state: StreamState, outcome: Outcome) -> None:

@@ -20,11 +20,14 @@ from leeway_drift.streaming.judging import Judged, Judging, Key, Past, Rules
 from leeway_drift.streaming.moments import Moments
 from leeway_drift.streaming.persistence import Persistence
 from leeway_drift.streaming.streams import StreamState
-from leeway_drift.streaming.ticks import OpenArm, Quality
+from leeway_drift.streaming.ticks import Arm, OpenArm, Quality
 from leeway_drift.streaming.timeline import Timeline
 from leeway_drift.streaming.windows import OpenWindow, SlidingWindow
 
 _KEY_BYTES = 16
+
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, MalformedCounts)
+"""What reading a document of another shape raises."""
 
 Document = dict[str, Any]
 FindRules = Callable[[Stream, str], Rules | None]
@@ -57,7 +60,7 @@ def restore(detector: Detector, document: Any, rules: FindRules) -> None:
         keys = [seen[at : at + _KEY_BYTES] for at in range(0, len(seen), _KEY_BYTES)]
         unattributed = {outcome: int(document["unattributed"].get(outcome, 0)) for outcome in detector.unattributed}
         streams = [_read_stream(entry, Timeline(detector.lateness), rules) for entry in document["streams"]]
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, MalformedCounts) as error:
+    except MALFORMED as error:
         raise MalformedSnapshot(f"{type(error).__name__}: {error!s:.200}") from error
     detector.seen = RecentKeys(detector.limits.remembered_events, keys)
     detector.unattributed.update(unattributed)
@@ -73,12 +76,33 @@ def _stream(stream: Stream, state: StreamState) -> Document:
         "last_seen": state.last_seen,
         "closed": state.closed,
         "outcomes": {f"{kind}/{outcome}": count for (kind, outcome), count in state.outcomes.items()},
+        **windows_document(state),
+        "open": [
+            [tick, {slot: arm_document(arm) for slot, arm in arms.items()}] for tick, arms in state.open_ticks.items()
+        ],
+    }
+
+
+def windows_document(state: StreamState) -> Document:
+    """Windows of a stream and what was said of them."""
+    return {
         "profile": None if state.rules is None else state.rules.digest,
         "window": None if state.window is None else _open_window(state.window),
         "sliding": [[first, last, counts.to_json()] for first, last, counts in state.sliding.parts],
         "judging": _judging(state.judging),
-        "open": [[tick, {slot: _arm(arm) for slot, arm in arms.items()}] for tick, arms in state.open_ticks.items()],
     }
+
+
+def restore_windows(state: StreamState, document: Document, rules: Rules) -> None:
+    """Put back what ``windows_document`` wrote under the same rules.
+
+    Raises:
+        MalformedSnapshot: it is something else; the state is unchanged.
+    """
+    try:
+        _restore_windows(state, document, rules)
+    except MALFORMED as error:
+        raise MalformedSnapshot(f"{type(error).__name__}: {error!s:.200}") from error
 
 
 def _read_stream(document: Document, timeline: Timeline, find: FindRules) -> tuple[Stream, StreamState]:
@@ -90,27 +114,33 @@ def _read_stream(document: Document, timeline: Timeline, find: FindRules) -> tup
     rules = None if digest is None else find(stream, digest)
     plan = None if rules is None else rules.plan
     for tick, arms in document["open"]:
-        state.open_ticks[int(tick)] = {slot: _read_arm(arm, plan) for slot, arm in arms.items()}
+        state.open_ticks[int(tick)] = {slot: read_arm(arm, plan) for slot, arm in arms.items()}
     if rules is not None:
-        state.sliding = SlidingWindow()
-        state.sliding.parts.extend(
-            (first, last, Counts.from_json(rules.plan, counts)) for first, last, counts in document["sliding"]
-        )
-        state.judging = _read_judging(document["judging"], rules.plan)
-        window = OpenWindow(rules.window_rows, timeline.ticks_for(rules.window_seconds))
-        if document["window"] is not None:
-            window.first, window.last, counts = document["window"]
-            window.counts = None if counts is None else Counts.from_json(rules.plan, counts)
-        state.window = window
-        state.watch(rules)
+        _restore_windows(state, document, rules)
     return stream, state
+
+
+def _restore_windows(state: StreamState, document: Document, rules: Rules) -> None:
+    sliding = SlidingWindow()
+    sliding.parts.extend(
+        (first, last, Counts.from_json(rules.plan, counts)) for first, last, counts in document["sliding"]
+    )
+    judging = _read_judging(document["judging"], rules.plan)
+    window = OpenWindow(rules.window_rows, state.timeline.ticks_for(rules.window_seconds))
+    if document["window"] is not None:
+        window.first, window.last, counts = document["window"]
+        window.counts = None if counts is None else Counts.from_json(rules.plan, counts)
+    state.rules = None
+    state.sliding, state.judging, state.window = sliding, judging, window
+    state.watch(rules)
 
 
 def _open_window(window: OpenWindow) -> list[Any]:
     return [window.first, window.last, None if window.counts is None else window.counts.to_json()]
 
 
-def _arm(arm: OpenArm) -> Document:
+def arm_document(arm: Arm | OpenArm) -> Document:
+    """What a slot saw; an open arm has to be counted."""
     return {
         "requests": arm.requests,
         "rows": arm.rows,
@@ -122,7 +152,8 @@ def _arm(arm: OpenArm) -> Document:
     }
 
 
-def _read_arm(document: Document, plan: Plan | None) -> OpenArm:
+def read_arm(document: Document, plan: Plan | None) -> OpenArm:
+    """Read what ``arm_document`` wrote; without the plan it was counted by, its rows are uncounted."""
     counts = document["counts"]
     counted = counts is not None and plan is not None
     return OpenArm(

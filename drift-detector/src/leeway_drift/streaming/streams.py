@@ -103,7 +103,8 @@ class StreamState:
     def watch(self, rules: Rules) -> None:
         """Count by these rules from now on; another profile than before begins everything anew."""
         if self.rules is not None and self.rules.digest != rules.digest:
-            self.sliding, self.judging, self.window = SlidingWindow(), Judging(), None
+            self.rules = None
+            self.begin_anew()
         self.rules = rules
         if self.window is None:
             self.window = OpenWindow(rules.window_rows, self.timeline.ticks_for(rules.window_seconds))
@@ -135,22 +136,29 @@ class StreamState:
         arm = self._arm(max(self.timeline.tick_at(now), self.closed + 1), slot)
         arm.loss += Moments(1, loss, loss * loss)
 
-    def close(self, now: float, timed: Timed, random: Random | None) -> tuple[list[Tick], list[Window]]:
-        """Close the ticks that are due, and judge the windows that end with them; returns both."""
-        until = self.timeline.closed_at(now)
-        if until <= self.closed:
-            return [], []
+    def close(self, until: int, random: Random | None) -> list[Tick]:
+        """Close all ticks up to this one; returns those that had an event, in order."""
         plan = None if self.rules is None else self.rules.plan
-        ticks = []
+        self.closed = max(self.closed, until)
+        return [
+            Tick(index, {slot: arm.close(plan, random) for slot, arm in self._open.pop(index).items()})
+            for index in sorted(index for index in self._open if index <= until)
+        ]
+
+    def judge(self, ticks: Iterable[Tick], until: int, timed: Timed) -> list[Window]:
+        """Take the closed ticks up to ``until``, in order, and judge the windows that end with them; returns those."""
         windows: list[Window] = []
-        for index in sorted(index for index in self._open if index <= until):
-            arms = self._open.pop(index)
-            ticks.append(Tick(index, {slot: arm.close(plan, random) for slot, arm in arms.items()}))
-            windows += self._take(ticks[-1], timed)
-        self.closed = until
+        for tick in ticks:
+            windows += self._take(tick, timed)
         if self.window is not None:
             windows += self._judge(self.window.close_until(until, self.timeline), timed)
-        return ticks, windows
+        return windows
+
+    def begin_anew(self) -> None:
+        """Forget windows and what was said of them."""
+        self.sliding, self.judging, self.window = SlidingWindow(), Judging(), None
+        if self.rules is not None:
+            self.watch(self.rules)
 
     def count_open(self, random: Random | None) -> None:
         """Count all that is collected, so that the counts are the whole state; what waits for a profile still waits."""
@@ -166,7 +174,11 @@ class StreamState:
         return self._open
 
     def _arm(self, tick: int, slot: str) -> OpenArm:
-        return self._open.setdefault(tick, {}).setdefault(slot, OpenArm())
+        arms = self._open.setdefault(tick, {})
+        arm = arms.get(slot)
+        if arm is None:  # not setdefault, which would make one for every event
+            arm = arms[slot] = OpenArm()
+        return arm
 
     def _take(self, tick: Tick, timed: Timed) -> list[Window]:
         if self.window is None or self.rules is None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
-from operator import add
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from leeway_drift.streaming.sample import Random, Sample
 MAX_OUTPUTS = 100
 """Columns of answers whose moments are kept."""
 
+_Mergeable = TypeVar("_Mergeable", Counts, Sample)
 _BULK_EVENTS = 512
 _BULK_BYTES = 2**20
 
@@ -59,6 +60,23 @@ class Arm:
     uncounted: bool
     sample: Sample | None
 
+    def __add__(self, other: "Arm") -> "Arm":
+        """What two replicas saw of one slot; what counts rows is exact, sums of answers up to their rounding."""
+        outputs = dict(self.outputs)
+        for name, moments in other.outputs.items():
+            if name in outputs or len(outputs) < MAX_OUTPUTS:
+                outputs[name] = outputs.get(name, Moments()) + moments
+        return Arm(
+            self.requests + other.requests,
+            self.rows + other.rows,
+            outputs,
+            Quality(self.quality.n + other.quality.n, self.quality.bad + other.quality.bad),
+            self.loss + other.loss,
+            _union(self.counts, other.counts),
+            self.uncounted or other.uncounted,
+            _union(self.sample, other.sample),
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tick:
@@ -77,14 +95,12 @@ class Tick:
         """Of all slots; None if there are none, or if any event could not be counted."""
         if any(arm.uncounted for arm in self.arms.values()):
             return None
-        parts = [arm.counts for arm in self.arms.values() if arm.counts is not None]
-        return reduce(add, parts) if parts else None
+        return reduce(_union, (arm.counts for arm in self.arms.values()), None)
 
     @property
     def sample(self) -> Sample | None:
         """Of all slots."""
-        parts = [arm.sample for arm in self.arms.values() if arm.sample is not None]
-        return reduce(add, parts) if parts else None
+        return reduce(_union, (arm.sample for arm in self.arms.values()), None)
 
 
 @dataclass(slots=True)
@@ -178,6 +194,12 @@ class OpenArm:
             self.sample.rows.categorical,
         ):
             self.sample += sample
+
+
+def _union(one: _Mergeable | None, other: _Mergeable | None) -> _Mergeable | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return one + other
 
 
 def bad_rows(plan: Plan, rows: Rows) -> int:
