@@ -56,7 +56,8 @@ images: ## Build the images and print their sizes
 tools: ## Fetch helm and kubectl
 	@$(cluster) tools
 
-bench-drift: ## How fast a window is judged: Leeway's counts, Alibi-Detect and scipy side by side
+bench-drift: ## How fast events are taken in, and a window judged: counts, Alibi-Detect and scipy side by side
+	@cd drift-detector && OMP_NUM_THREADS=1 "$$LEEWAY_UV" run --quiet --frozen --all-extras python ../scripts/bench/ingest.py
 	@cd drift-detector/alibi && OMP_NUM_THREADS=1 "$$LEEWAY_UV" run --quiet --frozen python ../../scripts/bench/drift.py
 
 ##@ Checks

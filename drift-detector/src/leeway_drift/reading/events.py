@@ -14,10 +14,13 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
+from typing import NamedTuple
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _VISIBLE = re.compile(r"[!-~]{1,128}")
+_PLAIN_METADATA = re.compile(r'\{"X-Request-Id":\["([!#-\[\]-~]{1,128})"\]\}')  # as it is sent, without escapes
+_OF_ORIGIN = ("specversion", "type", "inferenceservicename", "namespace", "endpoint")
 _SLOTS = ("-a", "-b")
 _EXPECTED = {
     "ce-": "a CloudEvent in HTTP binary mode from KServe's logger",
@@ -127,42 +130,51 @@ def parse_event(event: object) -> tuple[Envelope, object]:
 
 
 def _envelope(attributes: Mapping[str, object], prefix: str) -> Envelope:
-    def required(attribute: str) -> str:
-        value = attributes.get(prefix + attribute)
-        if not isinstance(value, str) or not value:
-            raise MalformedEvent(f"{prefix}{attribute}: missing, expected {_EXPECTED[prefix]}")
-        return value
-
-    def matching(attribute: str, pattern: re.Pattern[str], expected: str) -> str:
-        value = required(attribute)
-        if not pattern.fullmatch(value):
-            raise MalformedEvent(f"{prefix}{attribute}: {value!r:.80}, expected {expected} ({pattern.pattern})")
-        return value
-
-    if (specversion := required("specversion")) != "1.0":
-        raise MalformedEvent(f"{prefix}specversion: {specversion!r:.80}, expected '1.0'")
-    kind = _KINDS.get(event_type := required("type"))
-    if kind is None:
-        raise MalformedEvent(f"{prefix}type: {event_type!r:.80}, expected one of {', '.join(_KINDS)}")
-    inferenceservice = matching("inferenceservicename", _DNS_LABEL, "the name of an InferenceService")
-    namespace = matching("namespace", _DNS_LABEL, "the name of a namespace")
-    version = matching("endpoint", _VERSION, "the model's version, from the pod label 'endpoint'")
+    origin = _origin(prefix, *[_required(attributes, prefix, attribute) for attribute in _OF_ORIGIN])
     return Envelope(
-        stream=_stream(namespace, inferenceservice, version),
-        inferenceservice=inferenceservice,
-        kind=kind,
-        id=matching("id", _VISIBLE, "1 to 128 visible ASCII characters"),
-        time=_time(prefix, required("time")),
+        stream=origin.stream,
+        inferenceservice=origin.inferenceservice,
+        kind=origin.kind,
+        id=_matching(prefix, "id", _required(attributes, prefix, "id"), _VISIBLE, "1 to 128 visible ASCII characters"),
+        time=_time(prefix, _required(attributes, prefix, "time")),
         request_id=_request_id(prefix, attributes.get(prefix + "metadata") or "{}"),
-        answered=kind is Kind.REQUEST or attributes.get(prefix + "status", "200") == "200",
+        answered=origin.kind is Kind.REQUEST or attributes.get(prefix + "status", "200") == "200",
     )
 
 
+class _Origin(NamedTuple):
+    stream: Stream
+    inferenceservice: str
+    kind: Kind
+
+
 @lru_cache(maxsize=1024)
-def _stream(namespace: str, inferenceservice: str, version: str) -> Stream:
-    """One object per stream and not one per event: thousands of events refer to it."""
+def _origin(prefix: str, *values: str) -> _Origin:
+    """What thousands of events have in common, read once: one object per stream, and only good names are kept."""
+    specversion, event_type, inferenceservice, namespace, version = values  # as in _OF_ORIGIN
+    if specversion != "1.0":
+        raise MalformedEvent(f"{prefix}specversion: {specversion!r:.80}, expected '1.0'")
+    kind = _KINDS.get(event_type)
+    if kind is None:
+        raise MalformedEvent(f"{prefix}type: {event_type!r:.80}, expected one of {', '.join(_KINDS)}")
+    _matching(prefix, "inferenceservicename", inferenceservice, _DNS_LABEL, "the name of an InferenceService")
+    _matching(prefix, "namespace", namespace, _DNS_LABEL, "the name of a namespace")
+    _matching(prefix, "endpoint", version, _VERSION, "the model's version, from the pod label 'endpoint'")
     model = inferenceservice[:-2] if inferenceservice.endswith(_SLOTS) else inferenceservice
-    return Stream(namespace, model, version)
+    return _Origin(Stream(namespace, model, version), inferenceservice, kind)
+
+
+def _required(attributes: Mapping[str, object], prefix: str, attribute: str) -> str:
+    value = attributes.get(prefix + attribute)
+    if not isinstance(value, str) or not value:
+        raise MalformedEvent(f"{prefix}{attribute}: missing, expected {_EXPECTED[prefix]}")
+    return value
+
+
+def _matching(prefix: str, attribute: str, value: str, pattern: re.Pattern[str], expected: str) -> str:
+    if not pattern.fullmatch(value):
+        raise MalformedEvent(f"{prefix}{attribute}: {value!r:.80}, expected {expected} ({pattern.pattern})")
+    return value
 
 
 def _time(prefix: str, value: str) -> datetime:
@@ -176,6 +188,8 @@ def _time(prefix: str, value: str) -> datetime:
 
 
 def _request_id(prefix: str, metadata: object) -> str | None:
+    if isinstance(metadata, str) and (plain := _PLAIN_METADATA.fullmatch(metadata)):
+        return plain[1]
     try:
         recorded = json.loads(metadata) if isinstance(metadata, str) else None
     except (ValueError, RecursionError):

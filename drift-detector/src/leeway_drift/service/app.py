@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Literal
 
-from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -90,15 +90,18 @@ def _answer_errors_in_one_shape(app: FastAPI) -> None:
 def _add_sink(app: FastAPI, engine: Engine) -> None:
     detector = engine.detector
 
-    @app.post("/", summary="Take an event, or a batch of them")
-    async def take(request: Request) -> Acknowledgement:
+    taken = Response(Acknowledgement().model_dump_json(), media_type="application/json")  # made once, not per event
+
+    @app.post("/", summary="Take an event, or a batch of them", response_model=Acknowledgement)
+    async def take(request: Request) -> Response:
         """A CloudEvent in HTTP binary mode, or a JSON batch; 200 says no more than that it came and is queued."""
-        if request.headers.get("content-type", "").partition(";")[0].strip() == BATCH:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.raw}
+        if headers.get("content-type", "").partition(";")[0].strip() == BATCH:
             body = await _body(request, detector.limits.batch_bytes, lambda gone: detector.give_up(None, gone))
             detector.offer_batch(body)
         else:
             try:
-                admitted = detector.admit(request.headers)
+                admitted = detector.admit(headers)
             except MalformedEvent as error:
                 raise HTTPException(400, str(error)) from error
             except TooManyStreams as error:
@@ -107,7 +110,7 @@ def _add_sink(app: FastAPI, engine: Engine) -> None:
             body = await _body(request, limit, lambda gone: detector.give_up(admitted, gone))
             detector.offer(admitted, body)
         engine.notify()
-        return Acknowledgement()
+        return taken
 
 
 async def _body(request: Request, limit: int, give_up: Callable[[Outcome], None]) -> bytes:
