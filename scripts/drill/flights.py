@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ def load() -> tuple[Flights, Flights]:
         for stale in file.parent.glob("drill-flights-*"):
             stale.unlink()
         file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = file.with_suffix(".new")
+        fresh = file.with_name(f".{os.getpid()}-{file.name}")  # several drills may begin at once
         run(
             [paths.uv(), "run", "--frozen", "--no-dev", "--extra", "examples", "python", _EXPORT, "--output", fresh],
             log=paths.cache() / "logs" / "training.log", cwd=_TRAINING, env={"VIRTUAL_ENV": ""},

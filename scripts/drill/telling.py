@@ -45,7 +45,8 @@ class Screen:
         score = f"{largest:<21} {ratios[largest]:7.2f}" if largest else "insufficient"
         alarmed = self._naive(window)
         naive = f"ALARM in {len(alarmed)} columns" if alarmed else "-"
-        raised = ", ".join(window["detected"]) or "-"
+        first, more = next(iter(window["detected"]), "-"), len(window["detected"]) - 1
+        raised = f"{first} and {more} more" if more > 0 else first
         return _LINE.format(window["end"][:16], window["rows"], mark, score, raised, naive)
 
 

@@ -45,6 +45,12 @@ def test_the_alarms_and_the_naive_verdict_stand_beside_the_window():
     assert faulty.count("slow/training") == 2
 
 
+def test_many_alarms_are_counted_beside_the_first():
+    [line] = Screen(lambda _: []).lines(found(window(3, "slow/training", "abrupt/trailing", slow=2.5)), last=True)
+
+    assert "slow/training and 1 more" in line
+
+
 def test_the_summary_says_who_saw_it_when_and_what_was_said_before():
     findings = found(window(1), window(2), window(3, "slow/training", slow=2.5))
 
