@@ -1,0 +1,86 @@
+"""Ten times what the detector can take: predictions go on, the detector lives, and what is lost is counted."""
+
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from story import MODEL, Story, eventually, traffic
+
+_DETECTOR = "app.kubernetes.io/component=drift-detector"
+_SECONDS = 15
+_BATCHES_A_SECOND = 100  # of a thousand events each
+_UNITS = {"Mi": 2**20, "Gi": 2**30}
+_EVENTS = "leeway_drift_events_total"
+
+
+def _restarts(story: Story) -> dict[tuple[str, str], int]:
+    """Return how often each container of the detector and of the model was restarted."""
+    pods = [*story.pods(_DETECTOR), *story.pods(f"leeway.dev/model={MODEL}")]
+    return {
+        (pod, state["name"]): int(state["restartCount"])
+        for pod in pods
+        for state in story.get("pod", pod.removeprefix("pod/"))["status"]["containerStatuses"]
+    }
+
+
+def _memory_limit(story: Story) -> int:
+    """Return the detector's in bytes."""
+    (container,) = story.get("deployment", "leeway-drift-detector")["spec"]["template"]["spec"]["containers"]
+    limit = str(container["resources"]["limits"]["memory"])
+    return int(limit[:-2]) * _UNITS[limit[-2:]]
+
+
+def _settled(story: Story, version: str) -> Callable[[], bool]:
+    seen = -1.0
+
+    def settled() -> bool:
+        """Whether nothing is queued, and the events of the flood are as many as at the last look."""
+        nonlocal seen
+        before, seen = seen, story.detector_metric(_EVENTS, version=version) or 0
+        return story.detector_metric("leeway_drift_queue_depth") == 0 and seen == before
+
+    return settled
+
+
+def test_a_flood_of_events_costs_no_prediction_and_no_restart_and_every_loss_is_counted(
+    story: Story, samples: list[dict[str, Any]]
+) -> None:
+    address = story.get("service", "leeway-drift-detector")["spec"]["clusterIP"]
+    version = f"0.0.0-{uuid.uuid4().hex[:8]}"
+    restarts = _restarts(story)
+    predicted = story.detector_metric(_EVENTS, model=MODEL, type="request") or 0
+    lost = story.detector_metric(_EVENTS, version="", outcome="dropped") or 0
+    memory: list[float] = []
+
+    with traffic(story, [sample["v2"] for sample in samples], callers=2) as answers:
+        eventually(lambda: len(answers) > 20, seconds=30, what="predictions before the flood")
+        before = len(answers)
+        program = Path(__file__).with_name("flood.py")
+        command = ["nice", "-n", "19", sys.executable, program, address, version, _SECONDS, _BATCHES_A_SECOND]
+        with subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True) as flood:
+
+            def over() -> bool:
+                memory.append(story.detector_metric("process_resident_memory_bytes") or 0)
+                return flood.poll() is not None
+
+            eventually(over, seconds=_SECONDS + 90, what="an answer to every batch of the flood")
+            sent = json.loads(flood.communicate()[0])
+        during = len(answers) - before
+    eventually(_settled(story, version), seconds=60, what="all of the flood")
+
+    assert [f"{answer.status} {answer.error}" for answer in answers if answer.status != 200] == []
+    assert during > 20
+    assert _restarts(story) == restarts
+    assert list(sent["batches"]) == ["200"]
+    # A batch that had to go counts as one: nobody has read how many events are in it.
+    batches, size = sent["batches"]["200"], sent["events_per_batch"]
+    dropped = (story.detector_metric(_EVENTS, version="", outcome="dropped") or 0) - lost
+    taken = story.detector_metric(_EVENTS, version=version) or 0
+    assert dropped > 0
+    assert taken == (batches - dropped) * size
+    assert (story.detector_metric(_EVENTS, model=MODEL, type="request") or 0) - predicted >= len(answers)
+    assert max(memory) < _memory_limit(story)
