@@ -1,5 +1,9 @@
-"""Drills: real flights of autumn 2013 through the endpoint, as they were and with faults, on a fast clock."""
+"""Drills: real flights of autumn 2013 through the endpoint, as they were and with faults, on a fast clock.
 
+What each of them found is kept as properties of the report, build/tests/e2e.xml.
+"""
+
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -33,21 +37,25 @@ def drills(story: Story) -> dict[str, Future[Findings]]:
         return {name: pool.submit(run, plan, detector, story.endpoint, version) for name, plan in plans.items()}
 
 
-def test_sixty_ordinary_days_raise_hardly_an_alarm(drills: dict[str, Future[Findings]]) -> None:
+def test_sixty_ordinary_days_raise_hardly_an_alarm(
+    drills: dict[str, Future[Findings]], record_property: Callable[[str, object], None]
+) -> None:
     windows = drills["natural"].result().healthy
 
     assert len(windows) >= 45
     # Gaps of the weather feed are real faults of the data, on days that are known: 24 to 26 October above all.
     gaps = [episode for episode in episodes(windows) if episode[1].startswith("data_quality")]
     warnings = episodes(windows, without=["data_quality/training"])
+    record_property("ordinary", f"{len(windows)} windows, warnings {warnings}, gaps in the data {gaps}")
     assert len(warnings) <= 4, f"warnings: {warnings}; apart from them, gaps in the data: {gaps}"
 
 
 @pytest.mark.parametrize("name", TESTED)
 def test_a_fault_is_reported_by_who_is_to_see_it_within_three_windows(
-    name: str, drills: dict[str, Future[Findings]]
+    name: str, drills: dict[str, Future[Findings]], record_property: Callable[[str, object], None]
 ) -> None:
     findings = drills[name].result()
+    record_property(name, findings.seen())
 
     assert len(findings.healthy) >= 8
     in_time = {alarm.detector: alarm for alarm in findings.seen() if alarm.windows <= 3}
