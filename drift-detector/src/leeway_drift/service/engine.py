@@ -230,6 +230,19 @@ class Engine:
             loaded, self._windows, self._detectors, () if self._backend is None else self._backend.detectors
         )
 
+    def hand_on(self) -> None:
+        """Pass on what was closed and joined; by the engine's thread."""
+        if self.shared is not None:
+            self.shared.offer(self.detector.take_parts(), self.detector.closed)
+        if self.log is not None:
+            for prediction in self.detector.take_predictions():
+                loaded = self._profile(Stream(prediction.namespace, prediction.model, prediction.version)).loaded
+                self.log.offer(prediction, None if loaded is None else loaded.manifest)
+        for closed in self.detector.take_windows():
+            loaded = self._profile(closed.stream).loaded
+            if self._backend is not None and loaded is not None:
+                self._backend.offer(closed, loaded, self._take_judgements)
+
     def _run(self) -> None:
         try:
             while not self._turn():
@@ -251,7 +264,7 @@ class Engine:
             more = self.detector.step(STEP_EVENTS)
             if stopping and not more:
                 self._close_shared()
-            self._hand_on()
+            self.hand_on()
             now = self.detector.clock()
             if now - self._published >= PUBLISHED_EVERY or stopping:
                 self.publish()
@@ -274,18 +287,6 @@ class Engine:
         if self.shared is not None:
             timeline = self.detector.timeline
             self.detector.advance(self.detector.clock() + timeline.lateness + timeline.tick_seconds)
-
-    def _hand_on(self) -> None:
-        if self.shared is not None:
-            self.shared.offer(self.detector.take_parts(), self.detector.closed)
-        if self.log is not None:
-            for prediction in self.detector.take_predictions():
-                loaded = self._profile(Stream(prediction.namespace, prediction.model, prediction.version)).loaded
-                self.log.offer(prediction, None if loaded is None else loaded.manifest)
-        for closed in self.detector.take_windows():
-            loaded = self._profile(closed.stream).loaded
-            if self._backend is not None and loaded is not None:
-                self._backend.offer(closed, loaded, self._take_judgements)
 
     def _take_judgements(self, closed: Closed, judgements: Sequence[Judgement]) -> None:
         self.tell(lambda: closed.state.judging.add(judgements, closed.window))

@@ -42,6 +42,7 @@ class SharingThread:
         engine: whose detector counts.
         replica: name of this one, another after each start.
         address: where it answers other replicas.
+        outbox_bytes: of parts that wait at most.
 
     Attributes:
         evaluation: judges, while this replica does.
@@ -49,7 +50,9 @@ class SharingThread:
         reachable: whether the shared counts were, the last time.
     """
 
-    def __init__(self, counts: SharedCounts, engine: Engine, *, replica: Replica, address: str) -> None:
+    def __init__(
+        self, counts: SharedCounts, engine: Engine, *, replica: Replica, address: str, outbox_bytes: int = OUTBOX_BYTES
+    ) -> None:
         self._counts = counts
         self._engine = engine
         self._replica = replica
@@ -59,6 +62,7 @@ class SharingThread:
         self.reachable = False
         self._outbox: deque[Encoded] = deque()
         self._outbox_bytes = 0
+        self._outbox_limit = outbox_bytes
         self._closed: int | None = None
         self._lock = threading.Lock()
         self._lease: Lease | None = None
@@ -93,7 +97,7 @@ class SharingThread:
             self._outbox.extend(encoded)
             self._outbox_bytes += sum(len(part.payload) for part in encoded)
             self._closed = closed
-            while self._outbox_bytes > OUTBOX_BYTES:
+            while self._outbox_bytes > self._outbox_limit:
                 self._outbox_bytes -= len(self._outbox.popleft().payload)
                 self.outcomes[PartOutcome.DROPPED] += 1
 
@@ -140,12 +144,13 @@ class SharingThread:
         if self._lease is None:
             self._follow()
             return
-        if not self._current:
+        begins = not self._current
+        if begins:
             self._begin()
         closed, now = self._counts.closed(), self._engine.detector.clock()
         tick = watermark(closed, self._engine.detector.timeline, now, self._since)
         sealed = self._counts.seal(self._lease, -1 if tick is None else tick)
-        if sealed > self._evaluated:
+        if begins or sealed > self._evaluated:
             self._current = False  # until it is committed: what is in the windows by then is not what is kept
             handed = self._counts.read(self._evaluated, sealed)
             evaluated, changed = self._engine.ask(lambda: self.evaluation.apply(handed, sealed))
