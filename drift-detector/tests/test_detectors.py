@@ -174,18 +174,37 @@ def test_a_few_lost_answers_leave_the_judgement_of_predictions_calibrated(profil
     assert detector(profile, "prediction").judge(lost, ()).calibrated
 
 
-def test_unrelated_columns_are_no_surprise_to_an_uncalibrated_profile():
+def test_chance_alone_is_never_over_a_conventional_threshold():
     random = np.random.default_rng(0)
-    codes = np.array([f"k{index:02}" for index in range(15)], dtype=object)
-    left = random.integers(0, 15, 6000)
-    columns = {"a": codes[left], "b": codes[np.where(random.random(6000) < 0.3, left, random.integers(0, 15, 6000))]}
-    profile = Profile.parse(build_profile(columns, categorical=["a", "b"], outputs={}))
-    assert list(profile.relations) == ["a~b"]
-    for start in range(0, 6000, 1000):
-        rows = Rows.of({name: values[start : start + 1000] for name, values in columns.items()}, 1000)
-        counts = Counts.of_request(profile.plan, rows)
-        window = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC), counts)
-        assert detector(profile, "relation").judge(window, ()).verdict is Verdict.WITHIN
+    rows, size = 200, 4000
+    codes = np.array([f"k{index:02}" for index in range(64)], dtype=object)
+    left = random.integers(0, 16, size)
+    columns = {
+        "left": codes[left],
+        "right": codes[np.where(random.random(size) < 0.3, left, random.integers(0, 16, size))],
+        "many": codes[random.integers(0, 64, size)],
+        "number": random.normal(size=size).astype(np.float32),
+    }
+    outputs = {"p": random.random(size).astype(np.float32)}
+    document = build_profile(columns, categorical=["left", "right", "many"], outputs=outputs, time=np.arange(size))
+    profile = Profile.parse(document)
+    assert (profile.calibrated, profile.window_rows) == (False, rows)
+    assert profile.relations["left~right"].shape == (16, 16)
+    later = [np.sort(random.integers(0, size, rows)) for _ in range(20)]
+    windows = [
+        Window(
+            datetime(2026, 1, 1, tzinfo=UTC),
+            datetime(2026, 1, 2, tzinfo=UTC),
+            Counts.of_request(profile.plan, Rows.of({name: values[drawn] for name, values in columns.items()}, rows))
+            + Counts.of_response(
+                profile.plan, Rows.of({name: values[drawn] for name, values in outputs.items()}, rows)
+            ),
+        )
+        for drawn in later
+    ]
+    for judging in native_detectors(profile):
+        said = {judging.judge(window, windows[:7]).verdict for window in windows[7:]}
+        assert said == {Verdict.WITHIN}, (judging.name, judging.reference)
 
 
 def test_uncalibrated_profile_judges_by_convention_and_says_so(later: World):

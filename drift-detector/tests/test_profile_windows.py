@@ -50,7 +50,3 @@ def test_a_day_is_preferred_and_rows_give_way_before_it():
 
 def test_a_short_reference_gets_the_longest_window_that_it_has_enough_of():
     assert choose_window(np.arange(40_000)) == (500, 600.0)
-
-
-def test_a_reference_too_short_to_calibrate_on_gets_windows_that_conventional_thresholds_are_for():
-    assert choose_window(np.arange(2000)) == (1000, 60.0)

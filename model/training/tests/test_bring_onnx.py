@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from io import StringIO
+from typing import Any
 
 import numpy as np
 import onnx
@@ -23,6 +24,7 @@ from leeway_training.progress import Progress
 
 FLOAT, INT64, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
 ROWS = pd.DataFrame({"a": np.linspace(-2, 2, 40), "b": np.linspace(3, 1, 40)})
+CENTRED = ROWS.assign(b=ROWS["b"] - 2)
 
 
 def _model(
@@ -62,12 +64,14 @@ def _scores(columns: int) -> onnx.ModelProto:
     return _matrix([], [("scores", FLOAT, [None, columns])], columns)
 
 
-def _bundle(model: onnx.ModelProto | bytes, frame: pd.DataFrame = ROWS, **columns: str | None) -> Bundle:
+def _bundle(
+    model: onnx.ModelProto | bytes, frame: pd.DataFrame = ROWS, *, task: str | None = None, **columns: Any
+) -> Bundle:
     content = model if isinstance(model, bytes) else model.SerializeToString()
     sample = take_sample(frame, **{"time": None, "label": None, **columns})
     identity = Identity("theirs", "1.0.0", "A model.", "rows.csv", "0" * 64)
     progress = Progress(STEPS, stream=StringIO(), clock=lambda: 0.0)
-    return bundle_onnx(content, sample, identity, keep_rows=100, progress=progress)
+    return bundle_onnx(content, sample, identity, keep_rows=100, progress=progress, task=task)
 
 
 def _manifest(bundle: Bundle) -> dict[str, object]:
@@ -118,6 +122,58 @@ def test_probabilities_alone_get_a_label():
     answers = Graph(bundle.files["model.onnx"]).answer(ROWS.astype(np.float32))
     assert np.array_equal(answers["label"], answers["probabilities"].argmax(axis=1))
     assert _manifest(bundle)["classes"] == ["0", "1", "2"]
+
+
+def _sigmoid(*labels: onnx.NodeProto) -> onnx.ModelProto:
+    outputs: list[tuple[str, int, list[int | None]]] = [("p", FLOAT, [None, 1])]
+    if labels:
+        outputs.append(("l", INT64, [None, 1]))
+    return _matrix([helper.make_node("Sigmoid", ["scores"], ["p"]), *labels], outputs, 1)
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_one_probability_a_row_becomes_that_of_each_class_if_the_caller_says_so(labelled: bool):  # noqa: FBT001
+    label = helper.make_node("Cast", ["rounded"], ["l"], to=INT64)
+    theirs = _sigmoid(*([helper.make_node("Round", ["p"], ["rounded"]), label] if labelled else []))
+    expected = ort.InferenceSession(theirs.SerializeToString()).run(["p"], {"x": CENTRED.to_numpy(np.float32)})[0]
+    truth = (expected[:, 0] > 0.5).astype(bool)
+    bundle = _bundle(theirs, CENTRED.assign(truth=truth), task="binary_classification", label="truth")
+    answers = Graph(bundle.files["model.onnx"]).answer(CENTRED.astype(np.float32))
+    assert answers["probabilities"] == pytest.approx(np.hstack([1 - expected, expected]))
+    assert np.array_equal(answers["label"], truth)
+    assert 0 < truth.sum() < truth.size
+    manifest = _manifest(bundle)
+    assert (manifest["task"], manifest["classes"]) == ("binary_classification", ["0", "1"])
+    assert (bundle.metrics["accuracy"], bundle.metrics["auc"]) == (1, 1)
+
+
+def test_without_a_word_of_the_caller_one_number_a_row_is_regression():
+    assert _manifest(_bundle(_sigmoid()))["task"] == "regression"
+
+
+@pytest.mark.parametrize(
+    ("model", "task", "named"),
+    [
+        (_scores(1), "binary_classification", "the probability of class 1, from 0 to 1; put a Sigmoid behind scores"),
+        (_sum(), "multiclass_classification", "--task: says multiclass_classification; expected regression"),
+        (_scores(3), "regression", "holds no probabilities"),
+    ],
+    ids=["scores", "a number", "a matrix"],
+)
+def test_a_task_that_the_answers_contradict_is_refused(model: onnx.ModelProto, task: str, named: str):
+    with pytest.raises(Refused) as refused:
+        _bundle(model, CENTRED, task=task)
+    assert named in str(refused.value)
+
+
+def test_context_is_profiled_by_its_name_in_the_bundle_and_raises_no_alarm():
+    frame = ROWS.rename(columns={"b": "day of week"})
+    bundle = _bundle(_scores(1), frame, context=("day of week",))
+    assert json.loads(bundle.files["drift-profile.json"])["context"] == ["day_of_week"]
+    with pytest.raises(Refused, match="--context: hour is no feature of the sample; expected one of a, b"):
+        _bundle(_scores(1), ROWS, context=("hour",))
+    with pytest.raises(Refused, match="--context: at is no feature"):
+        _bundle(_sum(), ROWS.assign(at="2024-01-01"), time="at", context=("at",))
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,17 @@ def test_an_estimator_of_another_version_is_named_in_the_card(
     assert f"Written with scikit-learn {other}" in (tmp_path / "bundle" / "MODEL_CARD.md").read_text()
 
 
+def test_context_and_task_reach_the_bundle_from_the_command_line(
+    tmp_path: Path, rows: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+):
+    features = rows[NUMBERS].fillna(0)
+    model = LinearRegression().fit(features, rows["delay"])
+    assert _run(tmp_path, model, features, "--context", "wind") == 0
+    assert json.loads((tmp_path / "bundle" / "drift-profile.json").read_text())["context"] == ["wind"]
+    assert _run(tmp_path / "bundle", model, features, "--task", "regression") == 1
+    assert "--task: is regression; expected no task: the estimator says it" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("option", [["--name", "No Name"], ["--version", "1 0"]])
 def test_names_that_no_cluster_takes_are_refused(
     tmp_path: Path, rows: pd.DataFrame, capsys: pytest.CaptureFixture[str], option: list[str]

@@ -19,6 +19,7 @@ from leeway_drift.profile.parse import (
     parse_thresholds,
 )
 from leeway_drift.statistics.association import chance_information
+from leeway_drift.statistics.distances import chance_distance
 from leeway_drift.statistics.max_t import Spread
 from leeway_drift.statistics.scoring import Scored, Scoring
 
@@ -26,6 +27,8 @@ SCHEMA_VERSION = 2
 
 FLOORS: Mapping[str, float] = {"psi": 0.25, "js": 0.2, "wasserstein": 0.25, "ks": 0.1, "tvd": 0.1, "surprise": 0.1}
 """Thresholds of a profile that is not calibrated: conventional values, which say nothing about false alarms.
+
+They are for what goes beyond chance: as many rows as a window has differ from their own source, too.
 
 ``js`` is where that of a small shift stands when its ``psi`` is 0.25: ``sqrt(psi / (8 ln 2))``.
 """
@@ -164,13 +167,17 @@ class Profile:
         """The threshold of a detector: as calibrated, else conventional; None if it has no column to score."""
         if self.calibrated:
             return self.thresholds.get(scoring.key)
+        # The more bins and the fewer rows, the more is chance; only what goes beyond it is held to the floor.
+        rows = self.window_rows
         if scoring.over == "relations":
-            # The larger a table, the more of a surprise is chance.
-            chance = {name: chance_information(table.shape, self.window_rows) for name, table in self.relations.items()}
-            usual = {(name, statistic): chance[name] for name in chance for statistic in scoring.numeric}
+            usual = {
+                (name, statistic): chance_information(table.shape, rows)
+                for name, table in self.relations.items()
+                for statistic in scoring.numeric
+            }
         else:
             usual = {
-                (name, statistic): 0.0
+                (name, statistic): chance_distance(statistic, plan.size, rows)
                 for name, plan in self.scored.columns(scoring)
                 for statistic in (scoring.categorical if plan.edges is None else scoring.numeric)
             }

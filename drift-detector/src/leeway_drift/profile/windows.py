@@ -54,11 +54,10 @@ def choose_window(time: Integers) -> tuple[int, float]:
         time: epoch seconds ``[n]``, ascending.
 
     Returns:
-        Rows and seconds. If nothing gives ``MINIMUM_WINDOWS`` most rows and fewest seconds: conventional thresholds
-        are for windows whose chance alone does not reach them.
+        Rows and seconds; the smallest ones if nothing gives ``MINIMUM_WINDOWS``.
     """
     for seconds in _SECONDS:
         for rows in _ROWS:
             if len(cut_windows(time, rows, seconds)) > MINIMUM_WINDOWS:
                 return rows, seconds
-    return _ROWS[0], _SECONDS[-1]
+    return _ROWS[-1], _SECONDS[-1]

@@ -3,6 +3,7 @@
 All functions take histograms whose leading axes broadcast and return float64 of those axes.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -117,6 +118,30 @@ DISTANCES: Mapping[str, Distance] = MappingProxyType(
     }
 )
 """By the name they have in metrics and documents."""
+
+
+def chance_distance(statistic: str, bins: int, rows: int) -> float:
+    """What rows of the reference itself show on average, if they are few and the reference is large.
+
+    ``n`` times the PSI is about chi-squared, and the squared Jensen-Shannon distance an eighth of the PSI in bits; the
+    total variation distance is that of equally frequent bins, the largest there is; the mean of the
+    Kolmogorov-Smirnov distance is ``sqrt(pi / 2) ln 2 / sqrt(n)``, and the Wasserstein distance of a normal column is
+    somewhat above ``1 / sqrt(n)`` standard deviations.
+
+    Args:
+        statistic: one of ``DISTANCES``.
+        bins: of the column.
+        rows: of the window.
+    """
+    rows = max(rows, 1)
+    freedom = (bins - 1) / rows
+    return {
+        "psi": freedom,
+        "js": min(1.0, math.sqrt(freedom / (8 * math.log(2)))),
+        "tvd": min(1.0, math.sqrt(freedom / (2 * math.pi))),
+        "ks": min(1.0, math.sqrt(math.pi / 2) * math.log(2) / math.sqrt(rows)),
+        "wasserstein": 1 / math.sqrt(rows),
+    }[statistic]
 
 
 def _last_sum(values: Floats) -> Floats:

@@ -18,7 +18,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from leeway_training.bring.make import STEPS, Identity, bundle_estimator, bundle_onnx
 from leeway_training.bring.sample import take_sample
 from leeway_training.bundle import Bundle, check_output, readable, write_bundle
-from leeway_training.config import Name, Version
+from leeway_training.config import TASKS, Name, Version
 from leeway_training.errors import Problem, Refused
 from leeway_training.progress import Progress
 from leeway_training.provenance import provenance
@@ -66,6 +66,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sample", type=Path, required=True, metavar="FILE", help="rows as CSV or Parquet, 16 or more")
     parser.add_argument("--time", metavar="COLUMN", help="when a row happened; alarms are calibrated only with it")
     parser.add_argument("--label", metavar="COLUMN", help="what was true; gaps are rows that nobody knows")
+    parser.add_argument(
+        "--context",
+        type=_columns,
+        default=(),
+        metavar="A,B",
+        help="features that are calendar fields or ids: their drift raises no alarm",
+    )
+    parser.add_argument(
+        "--task",
+        choices=TASKS,
+        help="of an ONNX file whose one number a row is the probability of class 1: binary_classification",
+    )
     parser.add_argument("--name", metavar="NAME", help="of the model; the file's by default")
     parser.add_argument("--version", metavar="VERSION", help="the start of the file's SHA-256 by default")
     parser.add_argument(
@@ -80,7 +92,7 @@ def _make(options: argparse.Namespace, progress: Progress) -> Bundle:
     content = _read(path)
     with progress.step(f"read {options.sample}") as notes:
         source = read_file(options.sample, where="--sample")
-        sample = take_sample(source.frame, time=options.time, label=options.label)
+        sample = take_sample(source.frame, time=options.time, label=options.label, context=options.context)
         notes.append(f"{len(sample.features):,} rows, {len(sample.features.columns)} features")
     name = _name(options)
     version = options.version or hashlib.sha256(content).hexdigest()[:12]
@@ -88,7 +100,9 @@ def _make(options: argparse.Namespace, progress: Progress) -> Bundle:
     description = f"{name}, brought as {path.name}."
     identity = Identity(name, version, description, options.sample.name, source.sha256)
     if options.onnx:
-        return bundle_onnx(content, sample, identity, keep_rows=options.keep_rows, progress=progress)
+        return bundle_onnx(content, sample, identity, keep_rows=options.keep_rows, progress=progress, task=options.task)
+    if options.task:
+        raise Refused("read the arguments", [Problem("--task", f"is {options.task}", "no task: the estimator says it")])
     estimator, odd = _load(path)
     for note in odd:
         sys.stderr.write(f"{_PROGRAM}: {note}\n")
@@ -116,6 +130,10 @@ def _rows(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is no number of rows")
     return int(text)
+
+
+def _columns(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
 
 
 def _read(path: Path) -> bytes:

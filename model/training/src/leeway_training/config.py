@@ -189,6 +189,7 @@ _METRICS: dict[str, frozenset[str]] = {
     "multiclass_classification": frozenset({"log_loss", "accuracy"}),
     "regression": frozenset({"rmse", "mae", "r2"}),
 }
+TASKS = tuple(_METRICS)
 _ESTIMATORS: dict[str, frozenset[str]] = {
     "logistic_regression": frozenset({"binary_classification", "multiclass_classification"}),
     "ridge": frozenset({"regression"}),

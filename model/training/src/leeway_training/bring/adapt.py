@@ -17,7 +17,10 @@ from leeway_training.export import Graph, serialise
 STEP = "adapt the graph"
 _PREFIX = "model/"  # no feature's name holds a slash, so that nothing of the graph can clash with the new names
 _ML = "ai.onnx.ml"
-_EXPECTED = "one of: a number a row; probabilities [rows, classes]; labels [rows] and probabilities [rows, classes]"
+_EXPECTED = (
+    "one of: a number a row (--task binary_classification if it is the probability of class 1); "
+    "probabilities [rows, classes]; labels [rows] and probabilities [rows, classes]"
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,9 @@ class Adapted:
     classes: tuple[str, ...] | None
 
 
-def adapt(model: onnx.ModelProto, features: pd.DataFrame, *, classes: Sequence[str] | None) -> Adapted:
+def adapt(
+    model: onnx.ModelProto, features: pd.DataFrame, *, classes: Sequence[str] | None, task: str | None = None
+) -> Adapted:
     """Give a graph one input ``[n, 1]`` per feature and the outputs of the contract.
 
     A matrix input gets a Concat before it, another number type a Cast, a ZipMap is taken off, labels become the
@@ -45,6 +50,7 @@ def adapt(model: onnx.ModelProto, features: pd.DataFrame, *, classes: Sequence[s
         model: checked by `signature.read_graph`.
         features: the sample's; float32 or objects holding str.
         classes: in the order of the columns of probabilities, if the caller knows; else the graph must say.
+        task: ``binary_classification`` if one number a row is the probability of class 1, which no graph says.
 
     Raises:
         Refused: a sample that does not fit, an operator that onnxruntime does not know, or outputs that are none of
@@ -62,7 +68,7 @@ def adapt(model: onnx.ModelProto, features: pd.DataFrame, *, classes: Sequence[s
     wrapped = onnx.compose.add_prefix(_without_zipmap(model), _PREFIX)
     _replace_inputs(wrapped, inputs, matched, renamed, features)
     answers = _answers(wrapped, features.rename(columns=renamed)[list(renamed.values())])
-    found = _replace_outputs(wrapped, answers, known)
+    found = _replace_outputs(wrapped, answers, known, task)
     try:
         return Adapted(serialise(wrapped), renamed, found)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
@@ -148,7 +154,10 @@ def _answers(model: onnx.ModelProto, features: pd.DataFrame) -> dict[str, npt.ND
 
 
 def _replace_outputs(
-    model: onnx.ModelProto, answers: Mapping[str, npt.NDArray[np.generic]], classes: tuple[str, ...] | None
+    model: onnx.ModelProto,
+    answers: Mapping[str, npt.NDArray[np.generic]],
+    classes: tuple[str, ...] | None,
+    task: str | None,
 ) -> tuple[str, ...] | None:
     """Name, shape and type the outputs as the contract does; return the classes."""
     numbers = [name for name, values in answers.items() if values.dtype.kind == "f"]
@@ -160,7 +169,10 @@ def _replace_outputs(
     table = answers[score].reshape(len(answers[score]), -1)
     width = table.shape[1]
     del model.graph.output[:]
-    if not others and width == 1:
+    if width == 1 and task == "binary_classification":
+        score, table = _with_other_class(model, score, table)
+        width = 2
+    elif not others and width == 1:
         _node(model, "Cast", [score], "outputs/number", to=TensorProto.FLOAT)
         _reshape(model, "outputs/number", "prediction", [-1, 1])
         model.graph.output.append(helper.make_tensor_value_info("prediction", TensorProto.FLOAT, [None, 1]))
@@ -181,6 +193,23 @@ def _replace_outputs(
     model.graph.output.append(helper.make_tensor_value_info("label", TensorProto.INT64, [None]))
     model.graph.output.append(helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, width]))
     return classes
+
+
+def _with_other_class(
+    model: onnx.ModelProto, output: str, given: npt.NDArray[np.generic]
+) -> tuple[str, npt.NDArray[np.generic]]:
+    """Put the probability of class 0 before that of class 1, in the graph and in its answers ``[rows, 1]``."""
+    yes = given.astype(np.float32)
+    if yes.min() < 0 or yes.max() > 1:
+        what = f"answers {yes.min():g} to {yes.max():g}"
+        expected = "the probability of class 1, from 0 to 1; put a Sigmoid behind scores"
+        raise Refused(STEP, [Problem(f"output {output.removeprefix(_PREFIX)}", what, expected)])
+    _node(model, "Cast", [output], "outputs/number", to=TensorProto.FLOAT)
+    _reshape(model, "outputs/number", "outputs/yes", [-1, 1])
+    model.graph.initializer.append(helper.make_tensor("outputs/one", TensorProto.FLOAT, [1], [1.0]))
+    _node(model, "Sub", ["outputs/one", "outputs/yes"], "outputs/no")
+    _node(model, "Concat", ["outputs/no", "outputs/yes"], "outputs/both", axis=1)
+    return "outputs/both", np.hstack([1 - yes, yes])
 
 
 def _index_labels(

@@ -1,7 +1,7 @@
 """The way from a model that somebody else trained to the files of a bundle. No I/O: bytes come in, bytes go out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,15 @@ class Identity:
     sample_sha256: str
 
 
-def bundle_onnx(content: bytes, sample: Sample, identity: Identity, *, keep_rows: int, progress: Progress) -> Bundle:
+def bundle_onnx(
+    content: bytes,
+    sample: Sample,
+    identity: Identity,
+    *,
+    keep_rows: int,
+    progress: Progress,
+    task: str | None = None,
+) -> Bundle:
     """Make a bundle of an ONNX file.
 
     Args:
@@ -49,13 +57,14 @@ def bundle_onnx(content: bytes, sample: Sample, identity: Identity, *, keep_rows
         identity: what the bundle is called.
         keep_rows: rows of the sample that may be kept in ``drift-reference.npz``.
         progress: told of every step.
+        task: what the graph's outputs alone do not tell: whether a number a row is a probability.
 
     Raises:
         Refused: the file, the sample or the two together cannot make a bundle that is served.
     """
     with progress.step("read the graph"):
         graph = read_graph(content)
-    return _bundle(graph, None, sample, identity, keep_rows=keep_rows, notes=(), progress=progress)
+    return _bundle(graph, None, sample, identity, keep_rows=keep_rows, notes=(), progress=progress, task=task)
 
 
 def bundle_estimator(
@@ -82,7 +91,7 @@ def bundle_estimator(
     """
     with progress.step(f"convert {type(estimator).__name__}"):
         converted = convert_estimator(estimator, sample.features, name=identity.name)
-        sample = Sample(converted.features, sample.times, sample.labels)
+        sample = replace(sample, features=converted.features)
     expected = _Expected(converted.expected, converted.labels, converted.classes)
     return _bundle(converted.graph, expected, sample, identity, keep_rows=keep_rows, notes=notes, progress=progress)
 
@@ -103,9 +112,10 @@ def _bundle(
     keep_rows: int,
     notes: tuple[str, ...],
     progress: Progress,
+    task: str | None = None,
 ) -> Bundle:
     with progress.step("put it behind the inputs and outputs of a bundle, and ask it the sample") as told:
-        adapted = adapt(model, sample.features, classes=expected.classes if expected else None)
+        adapted = adapt(model, sample.features, classes=expected.classes if expected else None, task=task)
         features = sample.features[list(adapted.renamed)].rename(columns=dict(adapted.renamed))
         graph = Graph(adapted.model)
         answers = graph.answer(features)
@@ -116,10 +126,18 @@ def _bundle(
         predicted = answers["prediction" if adapted.classes is None else "probabilities"].astype(np.float64)
     with progress.step("profile the sample, record golden requests, describe") as told:
         labels = _labels(sample.labels, adapted.classes)
-        task = _task(adapted.classes)
+        if task not in (None, found := _task(adapted.classes)):
+            raise Refused("read the arguments", [Problem("--task", f"says {task}", f"{found}, as the graph answers")])
+        task = found
         metrics = _metrics(task, labels, predicted)
         drift = describe_reference(
-            features, outputs=answers, times=sample.times, labels=labels, task=task, keep_rows=keep_rows
+            features,
+            outputs=answers,
+            times=sample.times,
+            labels=labels,
+            task=task,
+            keep_rows=keep_rows,
+            context=[adapted.renamed[name] for name in sample.context],
         )
         known = Known(
             name=identity.name,
@@ -181,6 +199,8 @@ def _labels(column: "pd.Series[Any] | None", classes: tuple[str, ...] | None) ->
         return np.asarray(numbers, np.float64)
     # A column of whole numbers with gaps is read as floats: 1.0 is the class 1.
     whole = pd.api.types.is_float_dtype(column) and bool((column[known] % 1 == 0).all())
+    # So are False and True the classes 0 and 1, unless they are classes themselves.
+    whole |= pd.api.types.is_bool_dtype(column) and "True" not in classes
     names = (column[known].astype(np.int64) if whole else column[known]).astype(str)
     places = names.map({name: float(index) for index, name in enumerate(classes)})
     if unknown := sorted(set(names[places.isna()])):

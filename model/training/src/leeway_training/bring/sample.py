@@ -1,5 +1,6 @@
 """The rows that come with a model: what it is asked, and, if they are there, when it was and what was true."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +23,13 @@ class Sample:
         features: float32 (NaN = missing) or object holding str, one column per feature.
         times: epoch seconds ``[n]``, or None.
         labels: as read, null where unknown; or None.
+        context: features that are calendar fields or ids: no alarm is raised when they move.
     """
 
     features: pd.DataFrame
     times: npt.NDArray[np.int64] | None
     labels: "pd.Series[Any] | None"
+    context: tuple[str, ...] = ()
 
     @property
     def span(self) -> list[str] | None:
@@ -36,13 +39,14 @@ class Sample:
         return [f"{np.datetime64(int(second), 's')}Z" for second in (self.times[0], self.times[-1])]
 
 
-def take_sample(frame: pd.DataFrame, *, time: str | None, label: str | None) -> Sample:
+def take_sample(frame: pd.DataFrame, *, time: str | None, label: str | None, context: Collection[str] = ()) -> Sample:
     """Tell features, time and label apart, and check that a request can carry every value.
 
     Args:
         frame: the rows as read.
         time: the column that says when a row happened; ISO 8601, UTC unless it carries an offset.
         label: the column that says what was true.
+        context: features that are calendar fields or ids.
 
     Raises:
         Refused: named columns that are not there, fewer than 16 rows, or values that are neither numbers nor strings.
@@ -52,6 +56,12 @@ def take_sample(frame: pd.DataFrame, *, time: str | None, label: str | None) -> 
         Problem(option, f"column {name} is not in the sample", f"one of {', '.join(map(str, frame.columns))}")
         for option, name in named.items()
         if name is not None and name not in frame
+    ]
+    left = [str(name) for name in frame.columns if name not in (time, label)]
+    problems += [
+        Problem("--context", f"{name} is no feature of the sample", f"one of {', '.join(left)}")
+        for name in context
+        if name not in left
     ]
     if len(frame) < MINIMUM_ROWS:
         problems.append(Problem("sample", f"{len(frame)} rows", f"at least {MINIMUM_ROWS}, for the golden requests"))
@@ -75,7 +85,7 @@ def take_sample(frame: pd.DataFrame, *, time: str | None, label: str | None) -> 
     if problems:
         raise Refused(STEP, problems)
     labels = None if label is None else frame[label].reset_index(drop=True)
-    return Sample(pd.DataFrame(features).reset_index(drop=True), times, labels)
+    return Sample(pd.DataFrame(features).reset_index(drop=True), times, labels, tuple(context))
 
 
 def _times(column: "pd.Series[Any]") -> "pd.Series[pd.Timestamp]":
