@@ -44,7 +44,7 @@ def test_a_label_reaches_its_prediction_by_each_of_its_keys(send: Callable):
         assert (answer.status_code, answer.json()["result"]) == (200, "accepted")
         assert answer.json()["versions"] == ["1.0.0"]
     assert [loss[:4] for loss in send.under_test.losses] == [("models", "flights", "a", "1.0.0")]
-    assert send.under_test.losses[0][4] == pytest.approx(1.3862943, abs=1e-6)  # -ln 0.25
+    assert send.under_test.losses[0][4] == pytest.approx(0.5625)  # (0.25 - 1)²
 
 
 def test_a_single_label_is_answered_with_a_status_of_its_own(send: Callable):

@@ -30,16 +30,43 @@ def test_metrics_are_those_of_scikit_learn(example: dict):
         assert measured[metric] == pytest.approx(expected, rel=1e-12, abs=1e-12), metric
 
 
-def test_the_loss_of_a_label_is_what_the_mean_is_made_of():
-    [example] = [example for example in GOLDEN if example["name"] == "multiclass"]
+def test_the_loss_of_a_binary_label_is_the_brier_score_that_is_measured():
+    example = next(example for example in GOLDEN if "brier" in example["metrics"])
     scores, labels = np.array(example["scores"]), np.array(example["labels"], dtype=np.float64)
     mean = losses(target(example["task"], scores.shape[1]), scores, labels).mean()
-    assert mean == pytest.approx(example["metrics"]["log_loss"], rel=1e-12)
+    assert mean == pytest.approx(example["metrics"]["brier"], rel=1e-12)
 
 
-def test_a_certain_model_that_errs_costs_much_but_not_without_end():
-    [loss] = losses(target("binary_classification", 2), np.array([[1.0, 0.0]]), np.array([1.0]))
-    assert 10 < loss < 20
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=5), st.integers(0, 4))
+def test_no_answer_of_a_classifier_costs_more_than_1_or_less_than_nothing(weights: list[float], label: int):
+    scores = np.array([weights]) / (sum(weights) or 1)
+    [loss] = losses(target("multiclass_classification", len(weights)), scores, np.array([float(label % len(weights))]))
+    assert 0 <= loss <= 1
+
+
+def test_a_true_probability_costs_least_in_the_long_run():
+    said = np.linspace(0, 1, 21)
+    scores = np.stack([1 - said, said], axis=1)
+    task = target("binary_classification", 2)
+    expected = 0.7 * losses(task, scores, np.zeros(21)) + 0.3 * losses(task, scores, np.ones(21))
+    assert said[expected.argmin()] == pytest.approx(0.3)
+
+
+FLOAT32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+@given(FLOAT32, FLOAT32)
+def test_no_value_costs_a_regression_more_than_1_however_large(predicted: float, true: float):
+    regression = target("regression", 1)
+    assert regression.allows(true)
+    [loss] = losses(regression, np.array([[predicted]]), np.array([true]))
+    assert 0 <= loss <= 1
+    assert (loss == 0) == (predicted == true)
+
+
+def test_a_label_that_no_prediction_could_equal_is_impossible():
+    assert not target("regression", 1).allows(1e39)
+    assert not target("regression", 1).allows(math.nan)
 
 
 def test_one_class_alone_has_no_auc():

@@ -8,9 +8,6 @@ from leeway_drift.statistics.performance import performance_metrics
 
 Float64Array = npt.NDArray[np.float64]
 
-CLIP = 1e-7
-"""Probabilities are taken to be at least this large, so that one float32 0 cannot make a loss infinite."""
-
 
 def performance(target: Target, scores: Float64Array, labels: Float64Array) -> dict[str, float]:
     """Measure every metric of a task.
@@ -44,8 +41,25 @@ def macro_f1(said: npt.NDArray[np.int64], labels: Float64Array) -> float:
 
 
 def losses(target: Target, scores: Float64Array, labels: Float64Array) -> Float64Array:
-    """What each label costs its prediction, ``[rows]``: log loss in nats, or squared error of a regression."""
+    """What each label costs its prediction, ``[rows]``, in [0, 1], so that arms can be compared by it.
+
+    The test that compares them is exact only for bounded losses, and no single label, true or not, may decide it: a
+    log loss has no bound. Of a classification it is the Brier score (Brier 1950), halved, so that with two classes it
+    is ``(probability of class 1 - label)²``; like the log loss it is smallest for true probabilities. Of a regression
+    it is the relative error ``|predicted - true| / (|predicted| + |true|)``, 0 if both are 0: it needs no scale, which
+    two versions would have to share.
+
+    Args:
+        target: what was predicted.
+        scores: probabilities ``[rows, classes]``, or predicted values ``[rows, 1]``.
+        labels: class indices or values ``[rows]``.
+    """
     if target.task is Task.REGRESSION:
-        return (scores[:, 0] - labels) ** 2
-    hit = scores[np.arange(labels.size), labels.astype(np.int64)]
-    return -np.log(np.clip(hit, CLIP, 1.0))
+        predicted = scores[:, 0]
+        size = np.abs(predicted) + np.abs(labels)
+        relative: Float64Array = np.divide(np.abs(predicted - labels), size, out=np.zeros_like(size), where=size > 0)
+        return relative
+    truth = np.zeros_like(scores)
+    truth[np.arange(labels.size), labels.astype(np.int64)] = 1
+    halved: Float64Array = np.square(scores - truth).sum(axis=1) / 2
+    return np.minimum(halved, 1.0)  # probabilities are rounded

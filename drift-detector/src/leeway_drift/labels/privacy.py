@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from leeway_drift.columns import Float32Array, Rows
+from leeway_drift.labels.feedback import is_key
 
 SALT_BYTES = 32
 _HASH_BYTES = 16
@@ -97,10 +98,14 @@ class Redaction:
         return [self.entity(value) for value in rows.column(key)]
 
     def entity(self, value: object) -> str | None:
-        """One entity, given by a row or by a label, in the form in which it is kept."""
+        """One entity, given by a row or by a label, in the form in which it is kept; None for what no label can name.
+
+        Inputs come from whoever may call the model: text without an end, or that a database refuses, is no entity.
+        """
         match self.handling.inputs.get(self.handling.entity_key or "", Privacy.DROP):
             case Privacy.KEEP if not _missing(value):
-                return _text(value)
+                text = _text(value)
+                return text if is_key(text) else None
             case Privacy.HASH if not _missing(value):
                 return self._hash(self.handling.entity_key or "", value)
             case _:

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
+
 from leeway_drift.columns import column_names
 
 _MAX_CLASSES = 1024
+_LARGEST_VALUE = float(np.finfo(np.float32).max)
+"""Predictions are float32, and the square of an error of two such is finite."""
 _ROUNDING = 1e-3  # probabilities are float32, and some models round theirs to three digits
 
 
@@ -44,13 +48,13 @@ class Target:
     def expected_label(self) -> str:
         """What a label has to be, for an error message."""
         if self.task is Task.REGRESSION:
-            return "a finite number"
+            return "a number that a float32 holds"
         return f"the index of a class, an integer from 0 to {self.classes - 1}"
 
     def allows(self, label: float) -> bool:
         """Whether a label can be true."""
         if self.task is Task.REGRESSION:
-            return math.isfinite(label)
+            return abs(label) <= _LARGEST_VALUE
         return label in range(self.classes)
 
     def scores(self, outputs: Mapping[str, object]) -> tuple[float, ...] | None:

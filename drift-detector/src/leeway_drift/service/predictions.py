@@ -13,18 +13,17 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-import orjson
 
-from leeway_drift.columns import Float32Array, Rows
-from leeway_drift.labels.feedback import Invalid, Label, is_key
+from leeway_drift.labels.feedback import Invalid, Label
 from leeway_drift.labels.joins import Decision, Outcome, Predicted
 from leeway_drift.labels.performance import losses
 from leeway_drift.labels.privacy import Handling, Redaction
 from leeway_drift.labels.records import Prediction
 from leeway_drift.labels.sampling import in_sample
-from leeway_drift.labels.target import target_of
 from leeway_drift.profile import Profile
 from leeway_drift.reading.events import Stream
+from leeway_drift.service.pace import Pace
+from leeway_drift.service.redacting import redacted
 from leeway_drift.service.scores import Scores
 from leeway_drift.service.store import labelling, writing
 from leeway_drift.service.store.database import Database, StoreUnavailable
@@ -35,7 +34,7 @@ from leeway_drift.service.tallies import Kept, Tallies
 logger = logging.getLogger(__name__)
 
 OnLoss = Callable[[str, str, str, str, float], None]
-"""Told of every first label of a prediction: namespace, model, slot, version, loss. Called on any thread."""
+"""Told of every first label of a prediction: namespace, model, slot, version, loss (0 to 1). Called on any thread."""
 
 ProfileOf = Callable[[Stream], Profile | None]
 """The profile of a version; None while it is not known. Called on the writer's thread."""
@@ -45,6 +44,7 @@ PENDING_SECONDS = 3600
 """How long a label waits for its prediction."""
 
 _IDLE_SECONDS = 10.0
+_EXPIRED_EVERY = 10.0
 _MICROSECONDS = 1_000_000
 
 
@@ -97,7 +97,7 @@ class PredictionLog:
         limits: LogLimits = LogLimits(),
     ) -> None:
         self.database = database
-        self.tallies = Tallies()
+        self.tallies = Tallies(lambda: clock().timestamp())
         self._salt = salt
         self.clock = clock
         self._sample = sample
@@ -105,7 +105,8 @@ class PredictionLog:
         self._on_loss = on_loss
         self._profile_of = profile_of
         self.scores = Scores(database, self.tallies, clock, profile_of)
-        self._expires_at = 0
+        self._expiry = Pace(_EXPIRED_EVERY)
+        self._written = 0
         self._limits = limits
         self._queue: deque[_Waiting] = deque()
         self._queued_bytes = 0
@@ -217,13 +218,26 @@ class PredictionLog:
                 logger.exception("a fault in the prediction log")
 
     def _keep(self, batch: Sequence[_Waiting]) -> None:
+        events = {id(waiting): redacted for waiting in batch if (redacted := self._redacted(waiting)) is not None}
+        kept = [waiting for waiting in batch if id(waiting) in events]
         try:
-            self._attempt([self._redacted(waiting) for waiting in batch])
-        except Exception as error:  # the same: whatever it is, these are lost, counted, and the next are kept
+            if events:
+                self._attempt(list(events.values()))
+        except Exception as error:  # whatever it is, these are lost, counted, and the next are kept
             if not isinstance(error, StoreUnavailable):
                 logger.exception("a fault in the prediction log")
-            for waiting in batch:
+            for waiting in kept:
                 self._count(waiting.prediction, Kept.STORE_FAILED)
+
+    def _redacted(self, waiting: _Waiting) -> writing.Redacted | None:
+        prediction = waiting.prediction
+        try:
+            profile = self._profile_of(Stream(prediction.namespace, prediction.model, prediction.version))
+            return redacted(prediction, waiting.manifest, profile, self._salt)
+        except Exception:  # its rows came from a stranger; whatever is wrong with them, the others are kept
+            logger.exception("a fault in the prediction log")
+            self._count(prediction, Kept.STORE_FAILED)
+            return None
 
     def _attempt(self, events: Sequence[writing.Redacted]) -> None:
         """Write, again and again if need be; StoreUnavailable after the last time."""
@@ -247,6 +261,7 @@ class PredictionLog:
         with self.database.write() as connection:
             fresh = writing.add(connection, events, now)
             joined = labelling.apply_pending(connection, fresh, now, self._entity_form)
+        self._written += sum(len(event.outputs) for event in fresh)
         new = {id(event) for event in fresh}
         for event in events:
             kept = Kept.STORED if id(event) in new else Kept.DUPLICATE
@@ -254,49 +269,28 @@ class PredictionLog:
         for label, applied in joined:
             self._applied(label, applied, now)
 
-    def _redacted(self, waiting: _Waiting) -> writing.Redacted:
-        prediction, manifest = waiting.prediction, waiting.manifest
-        version = Stream(prediction.namespace, prediction.model, prediction.version)
-        handling = Handling.of(manifest)
-        outputs, features = prediction.outputs, prediction.features
-        redaction = Redaction(handling, self._edges(version), self._salt)
-        has_inputs = features is not None and features.count == outputs.count and bool(handling.inputs)
-        nothing: list[None] = [None] * outputs.count
-        return writing.Redacted(
-            version=version,
-            known=Known.of(target_of(manifest, (*outputs.numeric, *outputs.categorical)), handling),
-            slot=prediction.slot,
-            event_id=prediction.event_id,
-            time=to_microseconds(prediction.time),
-            request_id=prediction.request_id,
-            response_id=prediction.response_id if is_key(prediction.response_id) else None,
-            entities=redaction.entities(features) if has_inputs and features is not None else nothing,
-            inputs=_json(redaction.inputs(features)) if has_inputs and features is not None else nothing,
-            outputs=_json(_by_row(outputs)),
-        )
-
-    def _edges(self, version: Stream) -> Mapping[str, Float32Array]:
-        profile = self._profile_of(version)
-        if profile is None:
-            return {}
-        return {name: plan.edges for name, plan in profile.plan.features.items() if plan.edges is not None}
-
     def _expire(self) -> None:
-        """Every few seconds: what is over the retention, and labels that have waited long enough."""
-        now = to_microseconds(self.clock())
-        if now < self._expires_at:
+        """Every few seconds: what is over the retention, and labels that have waited long enough.
+
+        Of what is due, at least as much is deleted as was written since, however much waits to be written: a store
+        that deleted less than it takes would grow for ever.
+        """
+        now = self.clock()
+        if not self._expiry.due(now.timestamp()):
             return
-        self._expires_at = now + int(_IDLE_SECONDS * _MICROSECONDS)
-        before = now - int(self._retention * _MICROSECONDS)
-        while True:
+        written, self._written = self._written, 0
+        before, deleted = to_microseconds(now) - int(self._retention * _MICROSECONDS), 0
+        while deleted <= written or not self._queue:
             with self.database.write() as connection:
                 expired = writing.expire(connection, before)
-            if expired < writing.EXPIRE_ROWS or self._queue:
+            deleted += expired
+            if expired < writing.EXPIRE_ROWS:
                 break
         with self.database.write() as connection:
-            given_up = writing.give_up_pending(connection, now - PENDING_SECONDS * _MICROSECONDS)
+            given_up = writing.give_up_pending(connection, to_microseconds(now) - PENDING_SECONDS * _MICROSECONDS)
         for _ in range(given_up):
             self.tallies.label(None, Outcome.UNKNOWN)
+        self.tallies.forget_silent()
 
     def _count(self, prediction: Prediction, kept: Kept) -> None:
         version = Stream(prediction.namespace, prediction.model, prediction.version)
@@ -305,14 +299,3 @@ class PredictionLog:
 
 def _version(predicted: Predicted) -> Stream:
     return Stream(predicted.namespace, predicted.model, predicted.version)
-
-
-def _by_row(rows: Rows) -> list[dict[str, object]]:
-    names = (*rows.numeric, *rows.categorical)
-    table = [*rows.numbers.T, *rows.strings.T]
-    return [dict(zip(names, values, strict=True)) for values in zip(*table, strict=True)]
-
-
-def _json(rows: Sequence[Mapping[str, object]]) -> list[str]:
-    """float32 in its fewest digits; NaN and infinity are null, since JSON knows neither."""
-    return [orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY).decode() for row in rows]

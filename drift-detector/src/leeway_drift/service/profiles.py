@@ -5,7 +5,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -16,6 +16,7 @@ from leeway_drift.profile import Profile, ProfileError
 from leeway_drift.reading.events import Stream
 from leeway_drift.service.config import WindowConfig
 from leeway_drift.service.files import write_atomically
+from leeway_drift.service.pace import Pace
 from leeway_drift.streaming.judging import Rules
 
 logger = logging.getLogger(__name__)
@@ -229,7 +230,7 @@ def rules_of(
 
 @dataclass(slots=True)
 class _Attempt:
-    due: float
+    pace: Pace = field(default_factory=lambda: Pace(FIRST_RETRY_SECONDS))
     wait: float = FIRST_RETRY_SECONDS
 
 
@@ -273,13 +274,12 @@ class ProfileFetcher:
         wanted = self._wanted()
         self._attempts = {key: attempt for key, attempt in self._attempts.items() if key in wanted}
         for stream, inferenceservice in wanted:
-            attempt = self._attempts.setdefault((stream, inferenceservice), _Attempt(now))
-            if now < attempt.due or self._stopping.is_set():
+            attempt = self._attempts.setdefault((stream, inferenceservice), _Attempt())
+            if self._stopping.is_set() or not attempt.pace.due(now):
                 continue
-            state = self._source.load(stream, inferenceservice)
-            self._found(stream, state)
-            attempt.due = now + attempt.wait
+            attempt.pace.slow_down(attempt.wait)
             attempt.wait = min(attempt.wait * 2, LAST_RETRY_SECONDS)
+            self._found(stream, self._source.load(stream, inferenceservice))
 
     def _run(self) -> None:
         while not self._stopping.wait(1.0):

@@ -14,6 +14,7 @@ from leeway_drift.labels.performance import performance
 from leeway_drift.labels.target import Target
 from leeway_drift.profile import Profile
 from leeway_drift.reading.events import Stream
+from leeway_drift.service.pace import Pace
 from leeway_drift.service.store import reading
 from leeway_drift.service.store.database import Database
 from leeway_drift.service.store.tables import to_microseconds, to_time
@@ -26,7 +27,6 @@ LEAST_SHOWN = 50
 
 _REFRESH_SECONDS = 30
 _AGEING_SECONDS = 300
-_MICROSECONDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class _Watched:
     judged_until: int = -1
     judgement: Judgement | None = None
     labels: int = -1
-    due: int = 0
+    ageing: Pace = field(default_factory=lambda: Pace(_AGEING_SECONDS))
 
 
 class Scores:
@@ -109,7 +109,7 @@ class Scores:
         self._profile_of = profile_of
         self._watched: dict[Stream, _Watched] = {}
         self._latest: dict[Stream, Score] = {}
-        self._due = 0
+        self._pace = Pace(_REFRESH_SECONDS)
         self._refreshing = threading.Lock()
 
     def latest(self) -> dict[Stream, Score]:
@@ -126,18 +126,17 @@ class Scores:
             self._refresh()
 
     def _refresh(self) -> None:
-        now = to_microseconds(self._clock())
-        if now < self._due:
+        now = self._clock()
+        if not self._pace.due(now.timestamp()):
             return
-        self._due = now + _REFRESH_SECONDS * _MICROSECONDS
         versions = self._tallies.versions()
         self._watched = {version: self._watched.get(version, _Watched()) for version in versions}
         latest = {version: score for version, score in self._latest.items() if version in versions}
         for version, tally in versions.items():
             watched, labels = self._watched[version], sum(tally.labels.values())
-            if labels != watched.labels or now >= watched.due:
-                latest[version] = self._score(version, watched, now)
-                watched.labels, watched.due = labels, now + _AGEING_SECONDS * _MICROSECONDS
+            if watched.ageing.due(now.timestamp()) or labels != watched.labels:
+                latest[version] = self._score(version, watched, to_microseconds(now))
+                watched.labels = labels
         self._latest = latest
 
     def measure(

@@ -3,6 +3,7 @@
 import threading
 from bisect import bisect_left
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -11,6 +12,9 @@ from leeway_drift.reading.events import Stream
 
 MAX_VERSIONS = 64
 """Versions counted one by one; the one that was silent longest makes room."""
+
+FORGOTTEN_SECONDS = 26 * 3600.0
+"""Silence after which a version is counted no more, as its stream is watched no more by then."""
 
 DELAY_BUCKETS = (60.0, 600.0, 3600.0, 6 * 3600.0, 86400.0, 3 * 86400.0, 7 * 86400.0, 30 * 86400.0)
 """Seconds from a prediction to its label."""
@@ -43,18 +47,25 @@ class Tally:
         labels: by what became of them, those that were joined.
         delays: labels by the bucket of their delay, the last for those above all.
         delay_sum: seconds.
+        touched: reading of the clock when it was counted last.
     """
 
     predictions: dict[Kept, int] = field(default_factory=lambda: dict.fromkeys(Kept, 0))
     labels: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(JOINED, 0))
     delays: list[int] = field(default_factory=lambda: [0] * (len(DELAY_BUCKETS) + 1))
     delay_sum: float = 0.0
+    touched: float = 0.0
 
 
 class Tallies:
-    """Counts by version, and of labels that were joined with none."""
+    """Counts by version, and of labels that were joined with none.
 
-    def __init__(self) -> None:
+    Args:
+        clock: seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._versions: OrderedDict[Stream, Tally] = OrderedDict()
         self._unjoined = {outcome: 0 for outcome in Outcome if outcome not in JOINED}
@@ -84,6 +95,13 @@ class Tallies:
         with self._lock:
             self._versions.pop(version, None)
 
+    def forget_silent(self) -> None:
+        """Drop versions that were not counted for long; labels come for a version after it is gone, too."""
+        before = self._clock() - FORGOTTEN_SECONDS
+        with self._lock:
+            for version in [version for version, tally in self._versions.items() if tally.touched <= before]:
+                del self._versions[version]
+
     def versions(self) -> dict[Stream, Tally]:
         """A copy of all counts."""
         with self._lock:
@@ -105,5 +123,6 @@ class Tallies:
             if len(self._versions) >= MAX_VERSIONS:
                 self._versions.popitem(last=False)
             tally = self._versions[version] = Tally()
+        tally.touched = self._clock()
         self._versions.move_to_end(version)
         return tally

@@ -24,7 +24,7 @@ _DRIVERS = {
 
 
 class StoreUnavailable(Exception):  # noqa: N818 - it says what is the case
-    """The database cannot be reached, is full, or holds another layout; the message says which."""
+    """The database cannot be reached, is full, or holds another layout; the message says which, and is for the log."""
 
 
 def sqlite_url(folder: Path) -> str:
@@ -115,8 +115,14 @@ def _as_unavailable() -> Iterator[None]:
 def _with_driver(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise ValueError("store URL: unreadable, expected such as postgresql://user:password@host/database") from error
+    except (ArgumentError, ValueError):
+        parsed = None
+    if parsed is None or "@" in (parsed.host or ""):
+        # Neither the URL nor what the parser says of it: where it is cut wrongly, parts of the password are in there.
+        raise ValueError(
+            "store URL: unreadable, expected such as postgresql://user:password@host/database, "
+            "with the password percent-encoded"
+        )
     driver = _DRIVERS.get(parsed.get_backend_name())
     if driver is None:
         expected = ", ".join(sorted(_DRIVERS))

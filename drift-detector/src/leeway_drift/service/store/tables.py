@@ -17,12 +17,13 @@ SCHEMA = 1
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _MYSQL = ("mysql", "mariadb")
 
 
 def to_microseconds(time: datetime) -> int:
-    """Microseconds since 1970; an earlier time, which only a broken clock has, becomes 0."""
-    return max(0, (time - _EPOCH) // _MICROSECOND)
+    """Microseconds since 1970; a time that no ``to_time`` could give back, which only a broken clock has, is cut."""
+    return min(max(0, (time - _EPOCH) // _MICROSECOND), _LATEST)
 
 
 def to_time(microseconds: int) -> datetime:
