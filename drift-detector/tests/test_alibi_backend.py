@@ -1,10 +1,13 @@
 """The client of Alibi-Detect's worker: what it asks, and what becomes of a window when the worker fails it."""
 
+import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +18,9 @@ from leeway_drift.detectors.interface import Judgement, Reference, Verdict, Wind
 from leeway_drift.profile import Profile, build_profile
 from leeway_drift.profile.reference import build_reference, read_reference
 from leeway_drift.reading.events import Stream
-from leeway_drift.service.alibi import AlibiBackend
+from leeway_drift.service.alibi import TABULAR, AlibiBackend
 from leeway_drift.service.alibi_rows import Layout
+from leeway_drift.statistics.max_t import Spread
 from leeway_drift.streaming.backend import BackendUnavailable
 
 STREAM = Stream("default", "flights", "1.0.0")
@@ -24,7 +28,7 @@ PATIENT = 20.0
 # A worker that knows a version once it was loaded, writes down what it is asked, and judges every window within; a
 # test says what it does before that.
 WORKER = """
-import os, sys, time
+import json, os, sys, time
 from leeway_drift.detectors.interface import Judgement, Reference, Verdict
 from leeway_drift.service.alibi_protocol import PREFIX_BYTES, decode, encode, judgement_to_json, lengths
 known = set()
@@ -34,10 +38,12 @@ while prefix := sys.stdin.buffer.read(PREFIX_BYTES):
     header, arrays = decode(*(sys.stdin.buffer.read(size) for size in sizes))
     with open("asked", "a") as file:
         print(header["op"], len(arrays["numbers"]), file=file)
+    with open("headers", "a") as file:
+        print(json.dumps(header), file=file)
     answer = {"unknown": True}
     if header["op"] == "load":
         known.add(header["version"])
-        answer = {"loaded": 1}
+        answer = {"loaded": 1, "taught": {"reason": "it was tried"}}
     elif header["version"] in known:
         answer = {"judgements": [within]}
     BEFORE_ANSWERING
@@ -127,6 +133,61 @@ def test_a_version_is_loaded_once_and_each_window_judged(
 
     assert asked(tmp_path) == ["judge 7", "load 200", "judge 7", "judge 7"]
     assert backend.alive
+
+
+def headers(tmp_path: Path, op: str) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in (tmp_path / "headers").read_text().splitlines()]
+    return [header for header in found if header["op"] == op]
+
+
+def test_tabular_is_judged_by_the_thresholds_of_the_profile(
+    start: Start, bundle: tuple[Profile, bytes], tmp_path: Path
+) -> None:
+    profile, reference = bundle
+    start().judge(STREAM, profile, reference, window(profile))
+
+    (load,) = headers(tmp_path, "load")
+    threshold = profile.threshold(TABULAR)
+    assert threshold is not None
+    assert [(name, statistic) for name, statistic, *_ in load["tabular"]["spreads"]] == [
+        ("temp", "ks"),
+        ("carrier", "tvd"),
+    ]
+    for name, statistic, median, above in load["tabular"]["spreads"]:
+        assert Spread(median, above) == threshold.spreads[name, statistic]
+    assert (load["tabular"]["limit"], load["tabular"]["calibrated"]) == (threshold.value, False)
+
+
+def test_what_a_worker_was_taught_is_told_to_its_successor(
+    start: Start, bundle: tuple[Profile, bytes], tmp_path: Path
+) -> None:
+    profile, reference = bundle
+    backend = start()
+    backend.judge(STREAM, profile, reference, window(profile))
+    backend.close()
+
+    backend.judge(STREAM, profile, reference, window(profile))
+
+    assert [header["taught"] for header in headers(tmp_path, "load")] == [{}, {"reason": "it was tried"}]
+
+
+@pytest.mark.parametrize(("size", "comparable"), [((1000, 60), True), ((899, 60), False), ((1000, 50), False)])
+def test_a_window_that_is_smaller_than_the_thresholds_are_for_is_said_to_be(
+    start: Start,
+    bundle: tuple[Profile, bytes],
+    tmp_path: Path,
+    size: tuple[int, int],
+    comparable: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    profile, reference = bundle
+    assert (profile.window_rows, profile.window_seconds) == (1000, 60.0)
+    whole, (rows, seconds) = window(profile), size
+    counts = replace(whole.counts, rows=rows)
+    end = whole.start + timedelta(seconds=seconds)
+
+    start().judge(STREAM, profile, reference, replace(whole, counts=counts, end=end))
+
+    assert {(header["rows"], header["comparable"]) for header in headers(tmp_path, "judge")} == {(rows, comparable)}
 
 
 def test_a_bundle_without_reference_rows_starts_nothing(start: Start, bundle: tuple[Profile, bytes]) -> None:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from alibi_detect.cd import TabularDrift
 from scipy.stats import chi2_contingency, ks_2samp
 
-from leeway_alibi.classifier import Classifier
+from leeway_alibi.classifier import SAMPLE_ROWS, Classifier
 from leeway_alibi.table import Feature, Table
 from leeway_drift.columns import Rows
 from leeway_drift.counting.counts import Counts
@@ -64,7 +64,7 @@ def _ways(reference: Columns, window: Columns) -> dict[str, Callable[[], object]
     matrices = [np.column_stack(list(columns.values())) for columns in (reference, window)]
     categories = dict.fromkeys(range(len(NUMERIC), len(reference)))
     alibi = TabularDrift(matrices[0], categories_per_feature=categories)
-    classifier = Classifier().fit(_table(reference))
+    classifier = Classifier.fit(_table(reference))
     ordered = {name: np.sort(reference[name]) for name in NUMERIC}
     counts = {name: np.bincount(reference[name], minlength=levels) for name, levels in LEVELS.items()}
 
@@ -85,7 +85,7 @@ def _ways(reference: Columns, window: Columns) -> dict[str, Callable[[], object]
         "Leeway, exact statistics of rows": exact,
         "scipy ks_2samp (asymp) and chi2_contingency": scipy,
         "Alibi-Detect TabularDrift": lambda: alibi.predict(matrices[1]),
-        "Alibi-Detect ClassifierDrift, as the worker has it": lambda: classifier.measure(_table(window).thinned(500)),
+        "Alibi-Detect ClassifierDrift, as the worker has it": lambda: classifier.measure(_table(window), SAMPLE_ROWS),
     }
 
 

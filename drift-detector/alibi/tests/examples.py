@@ -80,6 +80,6 @@ def window(profile: Profile, served: Table) -> Window:
     return Window(
         start=datetime(2013, 7, 1, tzinfo=UTC),
         end=datetime(2013, 7, 2, tzinfo=UTC),
-        counts=Counts.none(profile.plan),
+        counts=Counts.of_request(profile.plan, sample),
         sample=sample,
     )

@@ -22,7 +22,7 @@ STREAM = Stream("default", "flights", "1.0.0")
 
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("numba")  # compiled once for all of them
+    return tmp_path_factory.mktemp("numba")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_an_uncalibrated_profile_gives_uncalibrated_judgements(backend: AlibiBac
 
     judgements = backend.judge(STREAM, profile, reference, window(profile, rows(1000, seed=5, season=2.5)))
 
-    assert [judgement.verdict for judgement in judgements[:2]] == [Verdict.OVER, Verdict.OVER]
+    assert {judgement.verdict for judgement in judgements} == {Verdict.OVER}
     assert not any(judgement.calibrated for judgement in judgements)
 
 

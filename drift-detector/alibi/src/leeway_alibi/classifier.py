@@ -1,55 +1,42 @@
 """`classifier`: Alibi-Detect's ClassifierDrift; a model that can tell the window from the reference has found drift.
 
-It looks at all features at once, so it sees what no single feature shows.
+It looks at all features at once, so it sees what no single feature shows. Where the rows of a window share what no
+others have, as flights of a day share its weather, it tells any window from any other; calibration notices that.
 """
 
 import warnings
-from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 from alibi_detect.cd import ClassifierDrift
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from leeway_alibi.methods import Measurement, complete_rows
+from leeway_alibi.methods import InsufficientError, Measurement, Thresholds
 from leeway_alibi.table import Table
+from leeway_drift.statistics.max_t import Spread
 
 REFERENCE_ROWS = 2000
 """Rows of the reference it learns from; a fit for each calibrated block has to stay well under a second."""
 
+SAMPLE_ROWS = 500
+"""Complete rows of a window it learns from."""
+
 MIN_ROWS = 50
 """Complete rows below which three folds say nothing."""
+
+FLOOR = Thresholds({("", "ks"): Spread(0.0, 0.1)}, 1.0, calibrated=False)
+"""Conventional, for a reference that teaches nothing."""
 
 _FOLDS = 3
 
 
 class Classifier:
-    """Gradient-boosted trees, three folds; the score is the KS distance of the out-of-fold predictions."""
+    """Gradient-boosted trees, three folds; the score is the KS distance of the out-of-fold predictions.
 
-    name = "classifier"
-    floor = 0.1
-    rows = 500
-    refits = True
-
-    def usable(self, rows: Table) -> Table:
-        """The complete ones.
-
-        Raises:
-            InsufficientError: fewer than ``MIN_ROWS``.
-        """
-        return complete_rows(rows, MIN_ROWS)
-
-    def fit(self, reference: Table) -> "FittedClassifier":
-        """Take at most ``REFERENCE_ROWS`` complete rows, evenly spaced.
-
-        Raises:
-            InsufficientError: there are too few.
-        """
-        return FittedClassifier(self.usable(reference).thinned(REFERENCE_ROWS))
-
-
-class FittedClassifier:
-    """Compares samples with the reference."""
+    Args:
+        reference: complete rows.
+    """
 
     def __init__(self, reference: Table) -> None:
         numeric = reference.numbers.shape[1]
@@ -63,12 +50,42 @@ class FittedClassifier:
         )
         self._detector = ClassifierDrift(_matrix(reference), model, backend="sklearn", n_folds=_FOLDS, seed=0)
 
-    def measure(self, sample: Table) -> Sequence[Measurement]:
-        """Measure all features at once."""
+    @classmethod
+    def fit(cls, reference: Table) -> Self:
+        """Take at most ``REFERENCE_ROWS`` complete rows of a reference, evenly spaced.
+
+        Raises:
+            InsufficientError: there are too few.
+        """
+        return cls(_complete(reference).thinned(REFERENCE_ROWS))
+
+    def measure(self, sample: Table, rows: int) -> Measurement:
+        """Measure at most ``rows`` complete rows of a sample, evenly spaced.
+
+        Raises:
+            InsufficientError: there are too few.
+        """
+        usable = _complete(sample).thinned(rows)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="ks_2samp: Exact calculation unsuccessful")  # p gates nothing
-            data = self._detector.predict(_matrix(sample), return_probs=False, return_model=False)["data"]
-        return [Measurement("", {"ks": float(data["distance"]), "ks_p": float(data["p_val"])}, "ks")]
+            data = self._detector.predict(_matrix(usable), return_probs=False, return_model=False)["data"]
+        return Measurement("", {"ks": float(data["distance"]), "ks_p": float(data["p_val"])}, "ks")
+
+
+def _complete(rows: Table) -> Table:
+    """The rows in which nothing is missing: a null is the feed's matter, and easily told from a number.
+
+    Raises:
+        InsufficientError: too few; the message names the column that most are missing in.
+    """
+    complete = rows.complete()
+    if len(complete) < MIN_ROWS:
+        worst, nulls = rows.most_missing()
+        raise InsufficientError(
+            f"{len(complete)} of {len(rows)} rows are complete, expected at least {MIN_ROWS}; "
+            f"{worst} is missing in {nulls}"
+        )
+    return complete
 
 
 def _matrix(table: Table) -> npt.NDArray[np.float32]:

@@ -1,10 +1,11 @@
-"""What every method of Alibi-Detect is to the worker: fitted to reference rows, it measures a sample of rows."""
+"""What is measured on a window, and how a score becomes a ratio to its threshold."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Self
 
-from leeway_alibi.table import Table
+from leeway_drift.statistics.max_t import Spread
 
 
 class InsufficientError(Exception):
@@ -18,75 +19,65 @@ class Measurement:
     Attributes:
         column: the feature, or "" for a method that looks at all of them at once.
         statistics: raw values by name.
-        label: name of the statistic that is the score.
+        label: name of the statistic that is the score; larger is further from the reference.
+        by_sampling: what the score is on average if the sample was drawn from the reference itself; 0 where the
+            threshold knows, since samples of the same size have taught it.
     """
 
     column: str
     statistics: Mapping[str, float]
     label: str
+    by_sampling: float = 0.0
 
     @property
     def score(self) -> float:
-        """The value that the threshold is put on; larger is further from the reference."""
+        """The value that the threshold is put on."""
         return self.statistics[self.label]
 
 
-class Fitted(Protocol):
-    """A method that has its reference."""
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Of one method, for one version.
 
-    def measure(self, sample: Table) -> Sequence[Measurement]:
-        """Measure usable rows; the same columns every time but for those without any value.
-
-        Raises:
-            InsufficientError: it cannot be measured.
-        """
-
-
-class Method(Protocol):
-    """A way to measure how far a sample is from a reference."""
-
-    @property
-    def name(self) -> str:
-        """As the detector is called in metrics and alerts."""
-
-    @property
-    def floor(self) -> float | None:
-        """Threshold of the score where there are no blocks to calibrate one on; None if none makes sense."""
-
-    @property
-    def rows(self) -> int:
-        """Usable rows it looks at, in a window and in a block, evenly spaced."""
-
-    @property
-    def refits(self) -> bool:
-        """Whether a fit is cheap enough to be repeated for each block that is left out."""
-
-    def usable(self, rows: Table) -> Table:
-        """The rows it can measure.
-
-        Raises:
-            InsufficientError: too few; the message names the column that most are missing in.
-        """
-
-    def fit(self, reference: Table) -> Fitted:
-        """Take the reference.
-
-        Raises:
-            InsufficientError: it does not allow any measurement.
-        """
-
-
-def complete_rows(rows: Table, least: int) -> Table:
-    """The rows in which nothing is missing: Alibi-Detect takes NaN for a number or for an error.
-
-    Raises:
-        InsufficientError: fewer than ``least``.
+    Attributes:
+        spreads: by (column, score's label).
+        limit: the threshold of the standardised score.
+        calibrated: whether windows in order of time have given it.
     """
-    complete = rows.complete()
-    if len(complete) < least:
-        worst, nulls = rows.most_missing()
-        raise InsufficientError(
-            f"{len(complete)} of {len(rows)} rows are complete, expected at least {least}; "
-            f"{worst} is missing in {nulls}"
-        )
-    return complete
+
+    spreads: Mapping[tuple[str, str], Spread]
+    limit: float
+    calibrated: bool
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> Self:
+        """Read what ``document`` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else.
+        """
+        spreads = {
+            (str(column), str(label)): Spread(float(median), float(above))
+            for column, label, median, above in document["spreads"]
+        }
+        return cls(spreads, float(document["limit"]), bool(document["calibrated"]))
+
+    def document(self) -> dict[str, Any]:
+        """As JSON-safe objects."""
+        spreads = [[*key, spread.median, spread.above] for key, spread in self.spreads.items()]
+        return {"spreads": spreads, "limit": self.limit, "calibrated": self.calibrated}
+
+    def ratio(self, measurement: Measurement, unseen: float) -> float | None:
+        """The score over its threshold; None for a column that has none.
+
+        Args:
+            measurement: of a window's sample.
+            unseen: share of the window's rows that are not in the sample. With all of them in it the score is that of
+                the window; what a smaller sample adds on average is taken off, with the correction for drawing from a
+                finite population.
+        """
+        spread = self.spreads.get((measurement.column, measurement.label))
+        if spread is None:
+            return None
+        score = measurement.score - measurement.by_sampling * math.sqrt(unseen)
+        return max(0.0, spread.standardise(score) / self.limit)

@@ -1,5 +1,9 @@
-"""`tabular`: Alibi-Detect's TabularDrift, one feature at a time so that each is tested without its nulls."""
+"""`tabular`: Alibi-Detect's TabularDrift, one feature at a time so that each is tested without its nulls.
 
+Its distances are those of the detector's own ``tabular``, which gets them from counts, and so are its thresholds.
+"""
+
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -10,8 +14,12 @@ from alibi_detect.cd import TabularDrift
 
 from leeway_alibi.methods import InsufficientError, Measurement
 from leeway_alibi.table import Table
+from leeway_drift.statistics.scoring import MINIMUM_VALUES
 
 Column = npt.NDArray[Any]
+
+_KOLMOGOROV_MEAN = math.sqrt(math.pi / 2) * math.log(2)
+"""Mean of the Kolmogorov distribution: of sqrt(n) times the KS distance of n rows from what they were drawn from."""
 
 
 class Tabular:
@@ -19,45 +27,37 @@ class Tabular:
 
     The score of a numeric feature is the KS distance, that of a categorical one the total variation distance: unlike
     the chi-squared statistic it does not grow with the number of rows.
+
+    Args:
+        reference: rows in any order.
     """
-
-    name = "tabular"
-    floor = 0.1
-    rows = 1000
-    refits = True
-
-    def usable(self, rows: Table) -> Table:
-        """All of them: each feature leaves out its own nulls."""
-        return rows
-
-    def fit(self, reference: Table) -> "FittedTabular":
-        """Take the reference as it is."""
-        return FittedTabular(reference)
-
-
-class FittedTabular:
-    """Compares samples with the reference, feature by feature."""
 
     def __init__(self, reference: Table) -> None:
         self._reference = [reference.present(index) for index in range(len(reference.features))]
 
     def measure(self, sample: Table) -> Sequence[Measurement]:
-        """Measure every feature that has values on both sides."""
+        """Measure every feature that has enough values on both sides.
+
+        Raises:
+            InsufficientError: none has.
+        """
         measured = []
         for index, (feature, reference) in enumerate(zip(sample.features, self._reference, strict=True)):
             values = sample.present(index)
-            if not (values.size and reference.size):
+            if min(values.size, reference.size) < MINIMUM_VALUES:
                 continue
             if feature.categories is None:
                 distance, p_value = ks(reference, values)
-                measured.append(Measurement(feature.name, {"ks": distance, "ks_p": p_value}, "ks"))
+                by_sampling = _KOLMOGOROV_MEAN / math.sqrt(values.size)
+                measured.append(Measurement(feature.name, {"ks": distance, "ks_p": p_value}, "ks", by_sampling))
             else:
                 statistic, p_value = chi2(reference, values)
                 variation = total_variation(reference, values, feature.categories)
                 statistics = {"tvd": variation, "chi2": statistic, "chi2_p": p_value}
-                measured.append(Measurement(feature.name, statistics, "tvd"))
+                by_sampling = _variation_by_sampling(reference, values.size)
+                measured.append(Measurement(feature.name, statistics, "tvd", by_sampling))
         if not measured:
-            raise InsufficientError("every value of every feature is missing")
+            raise InsufficientError(f"no feature has {MINIMUM_VALUES} values")
         return measured
 
 
@@ -78,6 +78,12 @@ def total_variation(reference: Column, sample: Column, categories: int) -> float
     """Half the sum of the differences of shares, in 0 … 1; what is not listed counts as one category."""
     shares = [np.bincount(codes, minlength=categories + 1) / codes.size for codes in (reference, sample)]
     return float(np.abs(shares[0] - shares[1]).sum() / 2)
+
+
+def _variation_by_sampling(reference: Column, rows: int) -> float:
+    """Mean total variation distance of ``rows`` drawn from the reference: half the mean deviations of all shares."""
+    shares = np.bincount(reference) / reference.size
+    return float(np.sqrt(shares * (1 - shares) / (2 * math.pi * rows)).sum())
 
 
 def _test(reference: Column, sample: Column, options: dict[str, Any]) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from leeway_alibi.methods import Thresholds
 from leeway_alibi.table import Feature, Table
 from leeway_alibi.version import Version
 from leeway_drift.service.alibi_protocol import (
@@ -55,10 +56,17 @@ class Worker:
         block = arrays.get("block")
         if block is not None and (block.shape != (len(reference),) or (np.diff(block) < 0).any()):
             raise ValueError(f"block {block.shape}, expected ({len(reference)},) in ascending order")
-        self._versions[header["version"]] = (features, Version(reference, block, float(header["rate"])))
+        version = Version(
+            reference,
+            block,
+            tabular=Thresholds.of_document(header["tabular"]),
+            rate=float(header["rate"]),
+            taught=header["taught"],
+        )
+        self._versions[header["version"]] = (features, version)
         while len(self._versions) > VERSIONS:
             self._versions.popitem(last=False)
-        return {"loaded": len(reference)}
+        return {"loaded": len(reference), "taught": version.taught}
 
     def _judge(self, header: dict[str, Any], arrays: Arrays) -> dict[str, Any]:
         key = header["version"]
@@ -67,7 +75,8 @@ class Worker:
         self._versions.move_to_end(key)
         features, version = self._versions[key]
         window = Table.of(features, arrays["numbers"], arrays["codes"])
-        return {"judgements": [judgement_to_json(judgement) for judgement in version.judge(window)]}
+        judgements = version.judge(window, rows=int(header["rows"]), comparable=bool(header["comparable"]))
+        return {"judgements": [judgement_to_json(judgement) for judgement in judgements]}
 
 
 def serve(source: BinaryIO, target: BinaryIO) -> None:

@@ -4,18 +4,21 @@ import hashlib
 import logging
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from leeway_drift.columns import Rows
 from leeway_drift.detectors.interface import Judgement, Window
 from leeway_drift.profile import Profile, ProfileError
+from leeway_drift.profile.calibrate import TARGET_PER_30_DAYS, window_probability
 from leeway_drift.profile.reference import ReferenceRows, read_reference
 from leeway_drift.reading.events import Stream
 from leeway_drift.service.alibi_process import WorkerError, WorkerProcess
 from leeway_drift.service.alibi_protocol import FrameError, encode, judgement_from_json
 from leeway_drift.service.alibi_rows import Layout
+from leeway_drift.statistics.scoring import SCORINGS
 from leeway_drift.streaming.backend import BackendUnavailable
 
 logger = logging.getLogger(__name__)
@@ -23,15 +26,18 @@ logger = logging.getLogger(__name__)
 COMMAND = ("/opt/alibi/bin/leeway-alibi",)
 """Where the image has the worker."""
 
-DETECTORS = ("tabular", "classifier", "cvm_online", "fet_online")
+DETECTORS = ("tabular", "classifier")
 """What it judges by."""
+
+(TABULAR,) = (scoring for scoring in SCORINGS if scoring.detector == "tabular")
+"""Whose thresholds the worker's distances are held against: they are the same distances."""
 
 MEMORY_BYTES = 3 << 30
 """Address space of the worker; what it holds of it is a tenth."""
 
 JUDGE_SECONDS = 60.0
 LOAD_SECONDS = 300.0
-"""For calibrating one version, which takes a minute on a busy core."""
+"""For calibrating one version, which takes seconds, and a minute on a busy core."""
 
 IDLE_SECONDS = 600.0
 """Without a window for so long it is stopped, and its memory given back."""
@@ -39,9 +45,22 @@ IDLE_SECONDS = 600.0
 LONGEST_PAUSE_SECONDS = 300.0
 """Between a death and the next start at most; the first pause is a second, and each death doubles it."""
 
-_THIRTY_DAYS = 30 * 86_400.0
-_HIGHEST_RATE = 0.25
-_LAYOUTS = 64
+_KNOWN_VERSIONS = 64
+_ENOUGH = 0.9  # of the windows that taught the thresholds, as the detectors on counts have it
+
+
+@dataclass(slots=True)
+class _Known:
+    """What outlives the worker of a version.
+
+    Attributes:
+        layout: of its tables.
+        taught: what the worker said that calibrating has taught it, in its own words, so that its successor need not
+            calibrate again.
+    """
+
+    layout: Layout
+    taught: dict[str, Any] = field(default_factory=dict)
 
 
 class AlibiBackend:
@@ -84,7 +103,7 @@ class AlibiBackend:
         self._deaths_in_a_row = 0
         self._not_before = -math.inf
         self._restarts = 0
-        self._layouts: dict[str, Layout] = {}
+        self._known: dict[str, _Known] = {}
 
     @property
     def detectors(self) -> Sequence[str]:
@@ -115,7 +134,7 @@ class AlibiBackend:
         with self._lock:
             self._rest()
             try:
-                return self._judge(stream, profile, reference, window.sample)
+                return self._judge(stream, profile, reference, window, window.sample)
             finally:
                 self._idle = threading.Timer(self._idle_seconds, self._stop_idle)
                 self._idle.daemon = True
@@ -127,20 +146,22 @@ class AlibiBackend:
             self._rest()
             self._stop()
 
-    def _judge(self, stream: Stream, profile: Profile, reference: bytes, sample: Rows) -> Sequence[Judgement]:
+    def _judge(
+        self, stream: Stream, profile: Profile, reference: bytes, window: Window, sample: Rows
+    ) -> Sequence[Judgement]:
         key = _key(profile, reference)
-        if key not in self._layouts:
-            self._layouts[key] = Layout.of(profile, _read(profile, reference))
-            while len(self._layouts) > _LAYOUTS:
-                self._layouts.pop(next(iter(self._layouts)))
-        layout = self._layouts[key]
-        question = encode({"op": "judge", "version": key}, layout.of_window(sample))
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = _Known(Layout.of(profile, _read(profile, reference)))
+            while len(self._known) > _KNOWN_VERSIONS:
+                self._known.pop(next(iter(self._known)))
+        question = encode(judge_header(key, profile, window), known.layout.of_window(sample))
         answer = self._ask(question, self._judge_seconds)
         if answer.get("unknown"):
-            logger.info("calibrating Alibi-Detect for %s %s", stream.model, stream.version)
-            header = {"op": "load", "version": key, "features": layout.features, "rate": _rate(profile)}
-            rows = layout.of_reference(_read(profile, reference), in_order_of_time=profile.calibrated)
-            self._ask(encode(header, rows), self._load_seconds)
+            logger.info("loading %s %s into Alibi-Detect", stream.model, stream.version)
+            rows = known.layout.of_reference(_read(profile, reference), in_order_of_time=profile.calibrated)
+            loaded = self._ask(encode(load_header(key, known.layout, profile, known.taught), rows), self._load_seconds)
+            known.taught = loaded.get("taught", {})
             answer = self._ask(question, self._judge_seconds)
         try:
             judgements = [judgement_from_json(judgement) for judgement in answer["judgements"]]
@@ -202,21 +223,36 @@ def _read(profile: Profile, reference: bytes) -> ReferenceRows:
         raise BackendUnavailable(f"drift-reference.npz: {error}") from error
 
 
+def judge_header(key: str, profile: Profile, window: Window) -> dict[str, Any]:
+    """The header of a question that has a window judged."""
+    seconds = (window.end - window.start).total_seconds()
+    enough = window.counts.rows >= _ENOUGH * profile.window_rows and seconds >= _ENOUGH * profile.window_seconds
+    return {"op": "judge", "version": key, "rows": window.counts.rows, "comparable": enough}
+
+
+def load_header(key: str, layout: Layout, profile: Profile, taught: Mapping[str, Any]) -> dict[str, Any]:
+    """The header of a question that loads a version."""
+    threshold = profile.threshold(TABULAR)
+    spreads = {} if threshold is None else threshold.spreads
+    return {
+        "op": "load",
+        "version": key,
+        "features": layout.features,
+        "rate": window_probability(
+            profile.window_seconds, profile.target_false_alarms_per_30_days or TARGET_PER_30_DAYS
+        ),
+        "tabular": {
+            "spreads": [[*name, spread.median, spread.above] for name, spread in spreads.items()],
+            "limit": 1.0 if threshold is None else threshold.value,
+            "calibrated": profile.calibrated,
+        },
+        "taught": taught,
+    }
+
+
 def _key(profile: Profile, reference: bytes) -> str:
     """Equal for versions that the worker may judge alike."""
     digest = hashlib.sha256(reference)
-    digest.update(repr((profile.plan.features, profile.calibrated, _rate(profile))).encode())
+    rate = profile.target_false_alarms_per_30_days, profile.window_seconds
+    digest.update(repr((profile.plan.features, profile.calibrated, profile.threshold(TABULAR), rate)).encode())
     return digest.hexdigest()
-
-
-def _rate(profile: Profile) -> float:
-    """Share of windows that each detector may judge over, so that alarms are as rare as the profile's target.
-
-    An alarm is 2 of 3 windows over, whose probability is about 3 rate²; with w windows in 30 days and d detectors,
-    w 3 rate² = target / d. The native detectors keep to the same target among themselves.
-    """
-    target = profile.target_false_alarms_per_30_days
-    if target is None or not profile.window_seconds:
-        return _HIGHEST_RATE  # nothing is calibrated, so nothing uses it
-    windows = _THIRTY_DAYS / profile.window_seconds
-    return min(math.sqrt(target / len(DETECTORS) / 3 / windows), _HIGHEST_RATE)
