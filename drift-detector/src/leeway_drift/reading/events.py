@@ -20,8 +20,11 @@ _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _VISIBLE = re.compile(r"[!-~]{1,128}")
 _PLAIN_METADATA = re.compile(r'\{"X-Request-Id":\["([!#-\[\]-~]{1,128})"\]\}')  # as it is sent, without escapes
-_OF_ORIGIN = ("specversion", "type", "inferenceservicename", "namespace", "endpoint")
 _SLOTS = ("-a", "-b")
+_OF_ORIGIN = {
+    prefix: tuple(prefix + name for name in ("specversion", "type", "inferenceservicename", "namespace", "endpoint"))
+    for prefix in ("ce-", "")
+}
 _EXPECTED = {
     "ce-": "a CloudEvent in HTTP binary mode from KServe's logger",
     "": "a CloudEvent of a batch from Leeway's server",
@@ -130,7 +133,10 @@ def parse_event(event: object) -> tuple[Envelope, object]:
 
 
 def _envelope(attributes: Mapping[str, object], prefix: str) -> Envelope:
-    origin = _origin(prefix, *[_required(attributes, prefix, attribute) for attribute in _OF_ORIGIN])
+    try:
+        origin = _origin(prefix, *map(attributes.get, _OF_ORIGIN[prefix]))
+    except TypeError as error:  # a list or an object, which cannot be looked up
+        raise MalformedEvent(f"{', '.join(_OF_ORIGIN[prefix])}: expected strings") from error
     return Envelope(
         stream=origin.stream,
         inferenceservice=origin.inferenceservice,
@@ -149,9 +155,12 @@ class _Origin(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def _origin(prefix: str, *values: str) -> _Origin:
+def _origin(prefix: str, *values: object) -> _Origin:
     """What thousands of events have in common, read once: one object per stream, and only good names are kept."""
-    specversion, event_type, inferenceservice, namespace, version = values  # as in _OF_ORIGIN
+    attributes = dict(zip(_OF_ORIGIN[prefix], values, strict=True))
+    specversion, event_type, inferenceservice, namespace, version = (
+        _required(attributes, prefix, name.removeprefix(prefix)) for name in attributes
+    )
     if specversion != "1.0":
         raise MalformedEvent(f"{prefix}specversion: {specversion!r:.80}, expected '1.0'")
     kind = _KINDS.get(event_type)
