@@ -1,7 +1,12 @@
 import io
+import zipfile
+from contextlib import suppress
+from functools import cache
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from leeway_drift.profile import Profile, ProfileError
 from leeway_drift.profile.reference import build_reference, read_reference
@@ -69,6 +74,43 @@ def packed(**arrays: np.ndarray) -> bytes:
     return file.getvalue()
 
 
+def zipped(content: bytes, name: str = "block.npy") -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return file.getvalue()
+
+
+def claiming(shape: tuple[int, ...]) -> bytes:
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": "<i4", "fortran_order": False, "shape": shape})
+    return zipped(file.getvalue())
+
+
+def saved(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4))
+def test_damaged_bytes_are_refused_or_read_and_nothing_else(changes: list[tuple[float, int]]):
+    document, data = small()
+    damaged = bytearray(data)
+    for where, value in changes:
+        damaged[int(where * len(damaged))] = value
+    with suppress(ProfileError):
+        assert read_reference(bytes(damaged), Profile.parse(document)).block.size == 50
+
+
+@cache
+def small() -> tuple[dict, bytes]:
+    reference = world(4)
+    document = reference.profile()
+    return document, built(reference, document, rows=50)
+
+
 BLOCK = np.zeros(3, dtype=np.int32)
 
 
@@ -78,6 +120,11 @@ BLOCK = np.zeros(3, dtype=np.int32)
         (b"", "expected an npz"),
         (b"PK\x03\x04 and so on", "expected an npz"),
         (packed(block=np.array([{}], dtype=object)), "expected an npz without pickles"),
+        (saved(BLOCK), "expected an npz"),
+        (zipped(b"no array"), "expected an npz"),
+        (zipped(b"\x93NUMPY\x01\x00\x10\x00{'descr': '<i4', \n"), "expected an npz"),
+        (claiming((10**15,)), r"array of int32 \(1000000000000000,\) in \d+ bytes"),
+        (zipped(bytes(2**28 + 1)), "268435457 bytes unpacked, expected at most 268435456"),
         (packed(x=BLOCK), "block: expected ascending int32"),
         (packed(block=BLOCK[::-1] + np.arange(3, 0, -1, dtype=np.int32)), "block: expected ascending int32"),
         (packed(block=BLOCK, load=BLOCK), "load: expected a feature of the profile"),

@@ -1,7 +1,10 @@
 """A sample of the reference's rows for detectors that need raw values: ``drift-reference.npz``, without pickles."""
 
 import io
+import math
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +22,7 @@ from leeway_drift.profile.windows import cut_windows
 
 Codes = npt.NDArray[np.int16]
 
+_MAX_BYTES = 2**28
 _BLOCK = "block"
 _FEATURE = "feature:"
 
@@ -85,11 +89,7 @@ def read_reference(data: bytes, profile: Profile) -> ReferenceRows:
     Raises:
         ProfileError: it is something else.
     """
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise ProfileError(f"reference: {error!s:.200}, expected an npz without pickles") from error
+    arrays = _unpack(data)
     block = arrays.pop(_BLOCK, np.empty(0))
     if block.dtype != np.int32 or block.ndim != 1 or np.any(np.diff(block) < 0):
         raise ProfileError("reference, block: expected ascending int32")
@@ -121,6 +121,30 @@ def _choose(beats: Integers, profile: Profile, rows: int, *, timed: bool) -> tup
     if beats.size > rows:
         chosen = np.arange(rows, dtype=np.int64) * beats.size // rows
     return chosen, window[chosen].astype(np.int32)
+
+
+def _unpack(data: bytes) -> dict[str, npt.NDArray[Any]]:
+    """Arrays by name; a few bytes that claim to be many are refused before they are."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if (size := sum(member.file_size for member in archive.infolist())) > _MAX_BYTES:
+                raise ProfileError(f"reference: {size} bytes unpacked, expected at most {_MAX_BYTES}")
+            return {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
+    # What zipfile raises for damage, for what it cannot unpack, and for what is encrypted; then NumPy for headers.
+    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, zlib.error, ValueError, tokenize.TokenError) as error:
+        if isinstance(error, ProfileError):
+            raise
+        raise ProfileError(f"reference: {error!s:.200}, expected an npz without pickles") from error
+
+
+def _array(data: bytes) -> npt.NDArray[Any]:
+    stream = io.BytesIO(data)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError("an array of another version than 1.0")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
+        raise ValueError(f"an array of {dtype} {shape!s:.80} in {len(data)} bytes")
+    return np.frombuffer(data, dtype=dtype, offset=stream.tell()).reshape(shape)
 
 
 def _pack(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
