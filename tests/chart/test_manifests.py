@@ -92,11 +92,20 @@ MODELS_ONLY: dict[str, Any] = {
     "gateway": {"create": False, "parentRef": {"name": "leeway", "namespace": "leeway"}},
     "networkPolicy": {"platformNamespace": "leeway"},
 }
+SEVERAL_DETECTORS: dict[str, Any] = {
+    "driftDetector": {
+        "replicas": 3,
+        "backend": "native",
+        "redis": {"existingSecret": "leeway-redis"},
+        "store": {"existingSecret": "leeway-store"},
+    },
+}
 RELEASES = {
     "defaults": {"models": {"flights": model()}},
     "every option": EVERY_OPTION,
     "platform only": PLATFORM_ONLY,
     "models only": MODELS_ONLY,
+    "several detectors": SEVERAL_DETECTORS,
 }
 releases = pytest.mark.parametrize("values", RELEASES.values(), ids=RELEASES.keys())
 

@@ -14,6 +14,7 @@ VALUES: Manifest = yaml.safe_load(VALUES_TEXT)
 # A value of the table below that only matters beside another one.
 PARENT = {"gateway": {"create": False, "parentRef": {"name": "edge", "namespace": "infra"}}}
 NO_DETECTOR = {"driftDetector": {"enabled": False, "url": "http://detector.example:80/"}}
+SHARING = {"backend": "native", "redis": {"existingSecret": "leeway-redis"}, "store": {"enabled": False}}
 FEEDBACK = {"driftDetector": {"feedback": {"route": {"enabled": True}}}}
 
 # Each value's path, with another value than the default and what must stand beside it to be seen.
@@ -47,6 +48,11 @@ OTHERWISE: dict[str, tuple[Any, Manifest]] = {
     "driftDetector.backend": ("native", {}),
     "driftDetector.window": ({"rows": 500}, {}),
     "driftDetector.lateness": (30, {}),
+    "driftDetector.replicas": (2, {"driftDetector": SHARING}),
+    "driftDetector.redis.existingSecret": (
+        "leeway-redis",
+        {"driftDetector": {"backend": "native", "store": {"enabled": False}}},
+    ),
     "driftDetector.store.enabled": (False, {}),
     "driftDetector.store.sample": (0.1, {}),
     "driftDetector.store.retention": (86400, {}),
@@ -81,6 +87,7 @@ OTHERWISE: dict[str, tuple[Any, Manifest]] = {
     "networkPolicy.metricsNamespace": ("monitoring", {}),
     "networkPolicy.apiServerPorts": ([16443], {}),
     "networkPolicy.storePorts": ([3306], {"driftDetector": {"store": {"existingSecret": "leeway-store"}}}),
+    "networkPolicy.redisPorts": ([6380], {"driftDetector": SHARING}),
     "kserve.namespace": ("kubeflow", {}),
     "crds.install": (False, {}),
     "prerequisites.check": (False, {}),  # tests/chart/test_prerequisites.py

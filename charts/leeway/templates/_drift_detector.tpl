@@ -7,6 +7,25 @@
 {{- dict "backend" $detector.backend "window" $window "lateness" $detector.lateness "store" $store | toPrettyJson -}}
 {{- end -}}
 
+{{/* Fails where several detectors could not share what they see; renders nothing. */}}
+{{- define "leeway.driftDetectorShares" -}}
+{{- $detector := .Values.driftDetector -}}
+{{- if and (gt (int $detector.replicas) 1) (not $detector.redis.existingSecret) -}}
+  {{- fail (printf "driftDetector.replicas: %d need driftDetector.redis.existingSecret, since a window is only whole where all counts meet" (int $detector.replicas)) -}}
+{{- end -}}
+{{- if $detector.redis.existingSecret -}}
+  {{- if ne $detector.backend "native" -}}
+    {{- fail (printf "driftDetector.backend: native is expected beside driftDetector.redis.existingSecret, since counts are shared and rows, which %s needs, are not" $detector.backend) -}}
+  {{- end -}}
+  {{- if and $detector.store.enabled (not $detector.store.existingSecret) -}}
+    {{- fail "driftDetector.store.existingSecret: expected beside driftDetector.redis.existingSecret, since a file on one volume is no store for several detectors; or store.enabled: false" -}}
+  {{- end -}}
+  {{- if $detector.persistence.enabled -}}
+    {{- fail "driftDetector.persistence.enabled: false is expected beside driftDetector.redis.existingSecret, which keeps the windows; a volume has one detector" -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The image of the backend: Alibi-Detect and what it needs is most of the one, and not in the other. */}}
 {{- define "leeway.driftDetectorImage" -}}
 {{- $image := ternary .Values.images.driftDetectorNative .Values.images.driftDetector (eq .Values.driftDetector.backend "native") -}}
