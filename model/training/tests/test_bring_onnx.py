@@ -280,6 +280,16 @@ def _contradiction() -> onnx.ModelProto:
     return model
 
 
+def test_yes_and_no_with_gaps_is_a_number_that_may_be_missing():
+    filled = helper.make_node("IsNaN", ["b"], ["gap"])
+    chosen = helper.make_node("Where", ["gap", "a", "b"], ["out"])
+    inputs = [("a", FLOAT, [None, 1]), ("b", FLOAT, [None, 1])]
+    frame = ROWS.assign(b=[True, False, None, True] * 10)
+    bundle = _bundle(_model([filled, chosen], inputs, [("out", FLOAT, [None, 1])]), frame)
+    kinds = {one["name"]: (one["kind"], one["nullable"]) for one in _manifest(bundle)["inputs"]}
+    assert kinds == {"a": ("numeric", False), "b": ("numeric", True)}
+
+
 def test_two_columns_that_would_get_one_name_are_refused():
     with pytest.raises(Refused, match=r"a b, a\.b get one name"):
         _bundle(_scores(1), ROWS.set_axis(["a b", "a.b"], axis=1))

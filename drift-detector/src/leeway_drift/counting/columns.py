@@ -1,5 +1,6 @@
 """Integer counts of one column: the sum over ticks, windows and replicas is exact, in any order."""
 
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
@@ -151,7 +152,7 @@ def count_column(plan: ColumnPlan, name: str, rows: Rows, codes: Codes | None) -
 def natural(where: str, value: object) -> int:
     """A count read from JSON; MalformedCounts if it is none."""
     if type(value) is not int or not 0 <= value < 2**63:
-        raise MalformedCounts(f"{where}: {value!r:.80}, expected a count")
+        raise MalformedCounts(f"{where}: {reprlib.repr(value):.80}, expected a count")  # repr alone writes all of it
     return value
 
 

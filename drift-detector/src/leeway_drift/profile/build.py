@@ -78,7 +78,7 @@ def build_profile(
         "rows": rows,
         "time_span": None if instants is None else {"start": _rfc3339(instants[0]), "end": _rfc3339(instants[-1])},
         "window": {"rows": window_rows, "seconds": window_seconds},
-        "context": sorted(context),
+        "context": sorted(set(context)),
         "features": features,
         "outputs": profiled,
         "relations": [],

@@ -109,6 +109,8 @@ def _feature(column: "pd.Series[Any]") -> "pd.Series[Any]":
             raise Refused(STEP, [Problem(where, f"row {first} holds {numbers[first]:g}", "a finite FP32 number")])
         return numbers.astype(np.float32)
     values = column.astype(object)
+    if pd.api.types.infer_dtype(values, skipna=True) == "boolean" and values.notna().any():
+        return values.astype("boolean").astype(np.float32)  # with gaps, a CSV's True and False are read as objects
     strange = values[[not isinstance(value, str) for value in values]]
     if len(strange):
         first = strange.index[0]
