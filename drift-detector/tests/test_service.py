@@ -84,7 +84,12 @@ def test_errors_have_one_shape_and_name_what_was_expected(tmp_path: Path):
             (client.get("/v1/status/models/flights/1.0.0", params={"drill": "x"}), 404, "no drill 'x'"),
             (client.get("/v1/compare/models/x", params={"candidate": "a"}), 404, "no closed tick of model 'x'"),
             (client.get("/v1/compare/models/x", params={"candidate": "c"}), 400, "query.candidate"),
-            (client.post("/v1/simulate", json=simulate), 400, "body.start: expected an RFC 3339 time"),
+            (client.post("/v1/simulate", json=simulate), 400, "body.start: Input should have timezone"),
+            (
+                client.post("/v1/simulate", json={**simulate, "start": "9999-12-31T23:59:59Z"}),
+                400,
+                "body.start: Input should be less than or equal to 2100",
+            ),
             (
                 client.post("/v1/simulate", json={**simulate, "start": "2026-01-01T00:00:00Z"}),
                 404,

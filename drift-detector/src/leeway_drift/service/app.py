@@ -9,12 +9,13 @@ from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
-from starlette.requests import ClientDisconnect
 
 from leeway_drift.reading.events import Kind, MalformedEvent, Stream
 from leeway_drift.service import compare as comparing
 from leeway_drift.service import simulate
-from leeway_drift.service.engine import Busy, Engine
+from leeway_drift.service.bodies import Bodies, Unread
+from leeway_drift.service.engine import Engine
+from leeway_drift.service.inbox import Busy
 from leeway_drift.service.models import (
     Acknowledgement,
     CompareAnswer,
@@ -33,6 +34,8 @@ from leeway_drift.streaming.streams import Outcome, TooManyStreams
 logger = logging.getLogger(__name__)
 
 BATCH = "application/cloudevents-batch+json"
+BODIES_BYTES = 32 * 2**20
+"""Of all events that are being received."""
 
 
 def create_app(engine: Engine, status: StatusSource, *, start: Callable[[], None], stop: Callable[[], None]) -> FastAPI:
@@ -86,10 +89,14 @@ def _answer_errors_in_one_shape(app: FastAPI) -> None:
     async def busy(_: Request, error: Busy) -> JSONResponse:
         return JSONResponse({"error": str(error)}, status_code=503, headers={"Retry-After": "5"})
 
+    @app.exception_handler(Exception)
+    async def failed(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - the server logs it
+        return JSONResponse({"error": "a fault of the detector; its log says of what"}, status_code=500)
+
 
 def _add_sink(app: FastAPI, engine: Engine) -> None:
     detector = engine.detector
-
+    bodies = Bodies(BODIES_BYTES)
     taken = Response(Acknowledgement().model_dump_json(), media_type="application/json")  # made once, not per event
 
     @app.post("/", summary="Take an event, or a batch of them", response_model=Acknowledgement)
@@ -97,7 +104,7 @@ def _add_sink(app: FastAPI, engine: Engine) -> None:
         """A CloudEvent in HTTP binary mode, or a JSON batch; 200 says no more than that it came and is queued."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.raw}
         if headers.get("content-type", "").partition(";")[0].strip() == BATCH:
-            body = await _body(request, detector.limits.batch_bytes, lambda gone: detector.give_up(None, gone))
+            body = await _body(bodies, request, detector.limits.batch_bytes, lambda gone: detector.give_up(None, gone))
             detector.offer_batch(body)
         else:
             try:
@@ -107,32 +114,18 @@ def _add_sink(app: FastAPI, engine: Engine) -> None:
             except TooManyStreams as error:
                 raise HTTPException(503, str(error), headers={"Retry-After": "60"}) from error
             limit = detector.limits.body_bytes
-            body = await _body(request, limit, lambda gone: detector.give_up(admitted, gone))
+            body = await _body(bodies, request, limit, lambda gone: detector.give_up(admitted, gone))
             detector.offer(admitted, body)
         engine.notify()
         return taken
 
 
-async def _body(request: Request, limit: int, give_up: Callable[[Outcome], None]) -> bytes:
+async def _body(bodies: Bodies, request: Request, limit: int, give_up: Callable[[Outcome], None]) -> bytes:
     try:
-        body = await _read(request, limit)
-    except ClientDisconnect as error:
-        give_up(Outcome.INCOMPLETE)
-        raise HTTPException(400, "body: cut off") from error
-    if body is None:
-        give_up(Outcome.TOO_LARGE)
-        raise HTTPException(413, f"body: over the limit of {limit} bytes")
-    return body
-
-
-async def _read(request: Request, limit: int) -> bytes | None:
-    """The body; None as soon as it is over the limit."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            return None
-    return bytes(body)
+        return await bodies.read(request, limit)
+    except Unread as error:
+        give_up(error.outcome)
+        raise
 
 
 def _add_status(app: FastAPI, status: StatusSource) -> None:
@@ -196,8 +189,6 @@ def _add_simulate(app: FastAPI, engine: Engine) -> None:
     @app.post("/v1/simulate", summary="Register a drill")
     def begin(request: DrillRequest) -> DrillAnswer:
         """Requests whose x-request-id has the prefix are watched apart, in the drill's time."""
-        if request.start.tzinfo is None:
-            raise HTTPException(400, "body.start: expected an RFC 3339 time with its offset")
         try:
             answer = engine.ask(lambda: simulate.begin(engine, request))
         except TooManyDrills as error:

@@ -1,11 +1,9 @@
 """The thread that does the work: decodes, counts, judges, and publishes what is known, while the sink only queues."""
 
 import logging
-import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from leeway_drift.detectors.interface import Detector as WindowDetector
 from leeway_drift.detectors.interface import Judgement
@@ -14,7 +12,10 @@ from leeway_drift.profile import Profile
 from leeway_drift.reading.events import Stream
 from leeway_drift.service.backend import BackendThread
 from leeway_drift.service.config import WindowConfig
-from leeway_drift.service.profiles import NOT_FETCHED, Loaded, ProfileState, rules_of
+from leeway_drift.service.inbox import Answer, Inbox
+from leeway_drift.service.known_profiles import KnownProfiles
+from leeway_drift.service.pace import Pace
+from leeway_drift.service.profiles import Loaded, ProfileState
 from leeway_drift.service.snapshots import SnapshotStore
 from leeway_drift.service.views import Sharing, View, Views, view
 from leeway_drift.streaming.detector import SLOTS, Closed, Detector
@@ -32,15 +33,9 @@ GATHERED_FOR = 0.02
 SAVED_EVERY = 5.0
 SAVED_SHARE = 50
 """A snapshot that takes long, because there are many streams or the disk is slow, may take a fiftieth of the time."""
-ANSWERED_WITHIN = 5.0
 
-Answer = TypeVar("Answer")
 Slot = tuple[str, str, str]
 """Namespace, model and slot."""
-
-
-class Busy(Exception):  # noqa: N818 - it says what is the case
-    """The engine has not answered in time; the message says what to do."""
 
 
 class Log(Protocol):
@@ -92,21 +87,20 @@ class Engine:
     ) -> None:
         self.detector = detector
         self.epoch = epoch
-        self._detectors = detectors
-        self._windows = windows
         self._backend = backend
         self.log: Log | None = None
         self.shared: Shared | None = None
         self.sharing = Sharing()
         self._snapshots = snapshots
         self._kept = kept
-        self._profiles: dict[Stream, ProfileState] = {}
+        self._profiles = KnownProfiles(detectors, windows, backend)
         self._coverage: Mapping[Slot, float] = {}
         self._views = Views()
-        self._published = self._save_due = detector.clock()
-        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._publishing = Pace(PUBLISHED_EVERY, detector.clock())
+        self._saving = Pace(SAVED_EVERY, detector.clock())
         self._wake = threading.Event()
         self._hurry = threading.Event()
+        self._inbox = Inbox(self._hasten)
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._restore()
@@ -130,8 +124,7 @@ class Engine:
     def stop(self) -> None:
         """Process what is queued, save, and end."""
         self._stopping = True
-        self._hurry.set()
-        self._wake.set()
+        self._hasten()
         self.join()
         if self._backend is not None:
             self._backend.stop()
@@ -146,9 +139,7 @@ class Engine:
 
     def tell(self, message: Callable[[], None]) -> None:
         """Have something done by the engine's thread, some time soon."""
-        self._inbox.put(message)
-        self._hurry.set()
-        self._wake.set()
+        self._inbox.tell(message)
 
     def ask(self, question: Callable[[], Answer]) -> Answer:
         """Have something answered by the engine's thread, which alone may look at the detector's state.
@@ -156,28 +147,14 @@ class Engine:
         Raises:
             Busy: it has not answered in time.
         """
-        future: Future[Answer] = Future()
-
-        def answer() -> None:
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(question())
-                except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
-                    future.set_exception(error)
-
-        self.tell(answer)
-        try:
-            return future.result(ANSWERED_WITHIN)
-        except TimeoutError:
-            future.cancel()
-            raise Busy(f"the engine is busy and did not answer within {ANSWERED_WITHIN:g} s; try again") from None
+        return self._inbox.ask(question)
 
     def wanted_profiles(self) -> list[tuple[Stream, str]]:
         """(stream, InferenceService) of versions whose profile is missing; from any thread."""
         return [
             (stream, f"{stream.model}-{slot}" if slot else stream.model)
             for stream, seen in self._views.streams.items()
-            if self._wants(seen.profile.loaded)
+            if self._profiles.lacks(seen.profile.loaded)
             for slot in seen.rows_seen
         ]
 
@@ -201,16 +178,18 @@ class Engine:
 
     def publish(self) -> None:
         """Publish what is known; by the engine's thread."""
-        now = self.detector.clock()
         streams = dict(self.detector.streams.items())
         for gone in self._views.streams.keys() - streams.keys():
-            self._profiles.pop(gone, None)
+            self._profiles.forget(gone)
             if self.log is not None:
                 self.log.forget(gone.namespace, gone.model, gone.version)
+        for stream, state in streams.items():
+            if state.rules is None and (rules := self.rules(stream)) is not None:
+                state.watch(rules)  # it was forgotten and came back before anybody looked
         self._views = Views(
             streams={stream: self._view(stream, state) for stream, state in streams.items()},
             drills={
-                name: view(drill.stream, drill.state, profile=self._profile(drill.stream), drill=name)
+                name: view(drill.stream, drill.state, profile=self._profiles.state(drill.stream), drill=name)
                 for name, drill in self.detector.drills.items()
             },
             unattributed=dict(self.detector.unattributed),
@@ -219,16 +198,10 @@ class Engine:
             saved=None if self._snapshots is None else self._snapshots.saved,
             sharing=self.sharing,
         )
-        self._published = now
 
     def rules(self, stream: Stream) -> Rules | None:
         """What a version's profile makes of its stream, None without one; by the engine's thread."""
-        loaded = self._profile(stream).loaded
-        if loaded is None:
-            return None
-        return rules_of(
-            loaded, self._windows, self._detectors, () if self._backend is None else self._backend.detectors
-        )
+        return self._profiles.rules(stream)
 
     def hand_on(self) -> None:
         """Pass on what was closed and joined; by the engine's thread."""
@@ -236,10 +209,10 @@ class Engine:
             self.shared.offer(self.detector.take_parts(), self.detector.closed)
         if self.log is not None:
             for prediction in self.detector.take_predictions():
-                loaded = self._profile(Stream(prediction.namespace, prediction.model, prediction.version)).loaded
+                loaded = self._profiles.state(Stream(prediction.namespace, prediction.model, prediction.version)).loaded
                 self.log.offer(prediction, None if loaded is None else loaded.manifest)
         for closed in self.detector.take_windows():
-            loaded = self._profile(closed.stream).loaded
+            loaded = self._profiles.state(closed.stream).loaded
             if self._backend is not None and loaded is not None:
                 self._backend.offer(closed, loaded, self._take_judgements)
 
@@ -260,27 +233,23 @@ class Engine:
         stopping = self._stopping
         more = True
         while more:
-            self._listen()
+            self._inbox.listen()
             more = self.detector.step(STEP_EVENTS)
             if stopping and not more:
                 self._close_shared()
             self.hand_on()
             now = self.detector.clock()
-            if now - self._published >= PUBLISHED_EVERY or stopping:
+            if self._publishing.due(now) or stopping:
                 self.publish()
-            if self._snapshots is not None and (now >= self._save_due or (stopping and not more)):
+            if self._snapshots is not None and (self._saving.due(now) or (stopping and not more)):
                 self._snapshots.save(self.detector)
                 took = self.detector.clock() - now
-                self._save_due = now + max(SAVED_EVERY, took * SAVED_SHARE)
+                self._saving.slow_down(max(SAVED_EVERY, took * SAVED_SHARE))
         return stopping
 
-    def _listen(self) -> None:
-        while True:
-            try:
-                message = self._inbox.get_nowait()
-            except queue.Empty:
-                return
-            message()
+    def _hasten(self) -> None:
+        self._hurry.set()
+        self._wake.set()
 
     def _close_shared(self) -> None:
         """What is still open is handed in as it is; the other replicas go on counting the same ticks."""
@@ -298,24 +267,11 @@ class Engine:
             if state.rows_seen.get(slot) and (coverage := self._coverage.get((stream.namespace, stream.model, slot)))
         ]
         coverage = min(known, default=None)
-        return view(stream, state, profile=self._profile(stream), coverage=coverage, blind=self.sharing.reason)
-
-    def _profile(self, stream: Stream) -> ProfileState:
-        return self._profiles.get(stream, NOT_FETCHED)
-
-    def _wants(self, loaded: Loaded | None) -> bool:
-        return loaded is None or (self._backend is not None and loaded.reference is None and loaded.has_reference)
+        return view(stream, state, profile=self._profiles.state(stream), coverage=coverage, blind=self.sharing.reason)
 
     def _set_profile(self, stream: Stream, found: ProfileState) -> None:
         state = self.detector.streams.get(stream)
-        if state is None or (found.loaded is None and self._profile(stream).loaded is not None):
-            return  # it is gone, or what is known is better
-        if found.state != self._profile(stream).state:
-            fields = {"namespace": stream.namespace, "model": stream.model, "version": stream.version}
-            logger.info("profile", extra={"fields": {**fields, "state": found.state, "reason": found.reason}})
-        self._profiles[stream] = found
-        rules = self.rules(stream)
-        if rules is None:
+        if state is None or (rules := self._profiles.take(stream, found)) is None:
             return
         state.watch(rules)
         for drill in self.detector.drills.values():
@@ -330,8 +286,7 @@ class Engine:
             loaded = self._kept(digest)
             if loaded is None:
                 return None
-            self._profiles[stream] = ProfileState("loaded", None, loaded)
-            return self.rules(stream)
+            return self._profiles.take(stream, ProfileState("loaded", None, loaded))
 
         self._snapshots.restore(self.detector, rules)
         self.publish()

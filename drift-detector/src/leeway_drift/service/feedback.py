@@ -1,21 +1,22 @@
 """The HTTP API of labels: taking them, and what they say about versions."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 import orjson
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import AwareDatetime
-from starlette.requests import ClientDisconnect
 
 from leeway_drift.labels.feedback import Feedback, UnreadableFeedback, UnsupportedMediaType, read_feedback
 from leeway_drift.labels.joins import Decision, Outcome
 from leeway_drift.labels.target import Task
 from leeway_drift.labels.threshold import Costs, propose
 from leeway_drift.reading.events import Stream
+from leeway_drift.service.bodies import Bodies
 from leeway_drift.service.feedback_models import (
     LabelRefusal,
     LabelResult,
@@ -29,8 +30,14 @@ from leeway_drift.service.store.database import StoreUnavailable
 from leeway_drift.service.store.reading import Selection, records
 from leeway_drift.service.store.tables import to_microseconds
 
+logger = logging.getLogger(__name__)
+
 MAX_BODY = 4 * 2**20
-_RETRY = {"Retry-After": "10"}
+BODIES_BYTES = 16 * 2**20
+"""Of all requests that are being received."""
+WAITING_REQUESTS = 32
+WORKERS = 2
+"""Threads that take labels: their own, so that a flood of labels leaves those that answer the operator alone."""
 _STATUS = {
     Outcome.ACCEPTED: 200,
     Outcome.CORRECTED: 200,
@@ -57,6 +64,14 @@ Time = Annotated[AwareDatetime | None, Query(description="RFC 3339 with its offs
 
 def add_feedback(app: FastAPI, log: PredictionLog) -> None:
     """Add the endpoints of labels to the detector's API."""
+
+    @app.exception_handler(StoreUnavailable)
+    async def unavailable(_: Request, error: StoreUnavailable) -> JSONResponse:
+        # Its message names hosts and users, and this path may be open to the world.
+        logger.warning("the store is not available", extra={"fields": {"reason": str(error)}})
+        message = "the prediction store is not available; try again later"
+        return JSONResponse({"error": message}, status_code=503, headers={"Retry-After": "10"})
+
     router = APIRouter()
     _add_labels(router, log)
     _add_performance(router, log)
@@ -66,6 +81,9 @@ def add_feedback(app: FastAPI, log: PredictionLog) -> None:
 
 
 def _add_labels(router: APIRouter, log: PredictionLog) -> None:
+    bodies = Bodies(BODIES_BYTES)
+    workers = CapacityLimiter(WORKERS)
+    waiting = 0
     refusals: dict[int | str, dict[str, Any]] = {status: {"model": LabelRefusal} for status in (404, 409, 422)}
 
     @router.post(
@@ -79,32 +97,29 @@ def _add_labels(router: APIRouter, log: PredictionLog) -> None:
         """One label (a JSON object), or many: a JSON list, NDJSON or CSV.
 
         A list is answered item by item with 200; a single label with its own status: 200 taken, 202 waiting for its
-        prediction, 404 unknown, 409 several predictions fit, 422 cannot be true. Sending again does no harm.
+        prediction, 404 unknown, 409 several predictions fit, 422 cannot be true. At most 10,000 labels and 4 MiB.
+        After a 503 some may be taken already: send all of it again, that does no harm.
         """
-        body = await _read(request)
+        nonlocal waiting
+        if waiting >= WAITING_REQUESTS:
+            raise HTTPException(
+                503, "too many requests with labels at once; send it again", headers={"Retry-After": "1"}
+            )
+        waiting += 1
         try:
-            given = read_feedback(body, request.headers.get("content-type", ""), log.clock())
+            body = await bodies.read(request, MAX_BODY)
+            return await to_thread.run_sync(take, body, request.headers.get("content-type", ""), limiter=workers)
+        finally:
+            waiting -= 1
+
+    def take(body: bytes, content_type: str) -> JSONResponse:
+        try:
+            given = read_feedback(body, content_type, log.clock())
         except UnsupportedMediaType as error:
             raise HTTPException(415, str(error)) from error
         except UnreadableFeedback as error:
             raise HTTPException(400, str(error)) from error
-        try:
-            decisions = await run_in_threadpool(log.feedback, given.items)
-        except StoreUnavailable as error:
-            raise HTTPException(503, f"{error}; send it all again later", headers=_RETRY) from error
-        return _answer(given, decisions)
-
-
-async def _read(request: Request) -> bytes:
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY:
-                raise HTTPException(413, f"body: over the limit of {MAX_BODY} bytes; send it in several requests")
-    except ClientDisconnect as error:
-        raise HTTPException(400, "body: cut off") from error
-    return bytes(body)
+        return _answer(given, log.feedback(given.items))
 
 
 def _answer(given: Feedback, decisions: list[Decision]) -> JSONResponse:
@@ -134,10 +149,7 @@ def _add_performance(router: APIRouter, log: PredictionLog) -> None:
 
         Without ``age`` it is that by which nine of ten labels of the model had come.
         """
-        try:
-            measured = log.scores.measure(namespace, model, age=age, since=since, until=until)
-        except StoreUnavailable as error:
-            raise HTTPException(503, str(error), headers=_RETRY) from error
+        measured = log.scores.measure(namespace, model, age=age, since=since, until=until)
         if not measured:
             raise HTTPException(404, f"no predictions of model {model!r} in namespace {namespace!r} are stored")
         return PerformanceAnswer(
@@ -169,10 +181,7 @@ def _add_threshold(router: APIRouter, log: PredictionLog) -> None:
         if false_positive_cost is not None and false_negative_cost is not None:
             costs = Costs(false_positive_cost, false_negative_cost)
         stream = Stream(namespace, model, version)
-        try:
-            target, labelled = log.scores.labelled(stream)
-        except StoreUnavailable as error:
-            raise HTTPException(503, str(error), headers=_RETRY) from error
+        target, labelled = log.scores.labelled(stream)
         if labelled is None or target is None:
             raise HTTPException(404, f"no predictions of model {model!r} version {version!r} are stored")
         if target.task is not Task.BINARY:
@@ -199,10 +208,7 @@ def _add_predictions(router: APIRouter, log: PredictionLog) -> None:
             to_microseconds(until) if until is not None else None,
         )
         pages = records(log.database, selection)
-        try:
-            first = next(pages, [])
-        except StoreUnavailable as error:
-            raise HTTPException(503, str(error), headers=_RETRY) from error
+        first = next(pages, [])  # a store that is gone is answered with a status
         return StreamingResponse(_lines(first, pages), media_type="application/x-ndjson")
 
 

@@ -1,15 +1,19 @@
 """Answers of the API."""
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Literal, Self
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from leeway_drift.detectors.interface import Reference, Verdict
 from leeway_drift.reading.events import Kind, Stream
 from leeway_drift.service.feedback_models import VersionPerformance
 from leeway_drift.streaming.streams import Recent
+
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+"""A drill at its highest speed then reaches the end of the calendar in a month, and not at its first event."""
 
 
 class Acknowledgement(BaseModel):
@@ -211,7 +215,10 @@ class ArmAnswer(BaseModel):
     requests: int
     rows: int
     outputs: dict[str, MomentsAnswer]
-    loss: MomentsAnswer
+    loss: MomentsAnswer = Field(
+        description="Of predictions whose first label came in this tick, each in [0, 1]: half the Brier score of a "
+        "classification, the relative error of a regression."
+    )
     quality: QualityAnswer
     features: dict[str, FeatureCountsAnswer]
 
@@ -251,7 +258,9 @@ class DrillRequest(BaseModel):
     namespace: str
     model: str
     version: str
-    start: datetime = Field(description="Event time of the drill's first moment, RFC 3339 with its offset.")
+    start: Annotated[AwareDatetime, Field(ge=_EARLIEST, le=_LATEST)] = Field(
+        description="Event time of the drill's first moment, RFC 3339 with its offset, from 1970 to 2100."
+    )
     speed: float = Field(gt=0, le=100_000, description="Seconds of event time per second.", allow_inf_nan=False)
 
 

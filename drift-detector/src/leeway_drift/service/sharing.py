@@ -9,7 +9,8 @@ from itertools import islice
 
 import redis
 
-from leeway_drift.service.engine import Busy, Engine
+from leeway_drift.service.engine import Engine
+from leeway_drift.service.inbox import Busy
 from leeway_drift.service.shared import PARTS_AT_ONCE, Deposed, Encoded, Lease, SharedCounts
 from leeway_drift.service.views import Sharing
 from leeway_drift.streaming.parts import Part

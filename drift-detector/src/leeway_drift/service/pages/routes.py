@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from fastapi import FastAPI, HTTPException
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 
 from leeway_drift.report.html import content_security_policy, environment
@@ -20,7 +19,7 @@ _HEADERS = {
 
 
 class Source(Protocol):
-    """What the pages show; both are called on the event loop and return at once."""
+    """What the pages show; both are called on any thread."""
 
     def models(self) -> Sequence[tuple[str, str]]:
         """Namespace and name of every model that has a stream."""
@@ -34,20 +33,16 @@ def add_pages(app: FastAPI, source: Source) -> None:
     templates = environment("leeway_drift.service.pages")
 
     @app.get("/ui", include_in_schema=False)
-    async def index() -> HTMLResponse:
+    def index() -> HTMLResponse:
         page = templates.get_template("index.html").render(models=sorted(source.models()))
         return HTMLResponse(page, headers=_HEADERS)
 
     @app.get("/ui/{namespace}/{model}", include_in_schema=False)
-    async def model(namespace: str, model: str) -> HTMLResponse:
+    def model(namespace: str, model: str) -> HTMLResponse:
+        # In a thread: thousands of bars take tens of milliseconds, which the sink on the event loop does not have.
         document = source.status(namespace, model)
         if document is None:
             raise HTTPException(404, f"no events of model {model!r} in namespace {namespace!r}")
-
-        def page() -> str:
-            versions = [version_view(version) for version in document["versions"]]
-            template = templates.get_template("model.html")
-            return template.render(namespace=namespace, model=model, versions=versions)
-
-        # Thousands of bars take tens of milliseconds, which the sink on this event loop does not have.
-        return HTMLResponse(await run_in_threadpool(page), headers=_HEADERS)
+        versions = [version_view(version) for version in document["versions"]]
+        page = templates.get_template("model.html").render(namespace=namespace, model=model, versions=versions)
+        return HTMLResponse(page, headers=_HEADERS)

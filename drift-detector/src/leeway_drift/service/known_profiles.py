@@ -1,0 +1,67 @@
+"""The profiles that the engine judges by, and what it still waits for."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from leeway_drift.detectors.interface import Detector
+from leeway_drift.profile import Profile
+from leeway_drift.reading.events import Stream
+from leeway_drift.service.backend import BackendThread
+from leeway_drift.service.config import WindowConfig
+from leeway_drift.service.profiles import NOT_FETCHED, Loaded, ProfileState, rules_of
+from leeway_drift.streaming.judging import Rules
+
+logger = logging.getLogger(__name__)
+
+
+class KnownProfiles:
+    """Profiles by version; of the engine's thread.
+
+    Args:
+        detectors: makes the detectors on counts of a profile.
+        windows: overrides of the profiles' windows.
+        backend: judges rows, and needs the reference for it; None if nobody does.
+    """
+
+    def __init__(
+        self,
+        detectors: Callable[[Profile], Sequence[Detector]],
+        windows: WindowConfig,
+        backend: BackendThread | None,
+    ) -> None:
+        self._detectors = detectors
+        self._windows = windows
+        self._backend = backend
+        self._states: dict[Stream, ProfileState] = {}
+
+    def state(self, stream: Stream) -> ProfileState:
+        """What is known of a version's profile."""
+        return self._states.get(stream, NOT_FETCHED)
+
+    def rules(self, stream: Stream) -> Rules | None:
+        """What a version's profile makes of its stream, None without one."""
+        loaded = self.state(stream).loaded
+        if loaded is None:
+            return None
+        return rules_of(
+            loaded, self._windows, self._detectors, () if self._backend is None else self._backend.detectors
+        )
+
+    def take(self, stream: Stream, found: ProfileState) -> Rules | None:
+        """Take what was fetched; the rules of the stream if they are to be used from now on."""
+        known = self.state(stream)
+        if found.loaded is None and known.loaded is not None:
+            return None  # what is known is better
+        if found.state != known.state:
+            fields = {"namespace": stream.namespace, "model": stream.model, "version": stream.version}
+            logger.info("profile", extra={"fields": {**fields, "state": found.state, "reason": found.reason}})
+        self._states[stream] = found
+        return self.rules(stream)
+
+    def forget(self, stream: Stream) -> None:
+        """A version is watched no more."""
+        self._states.pop(stream, None)
+
+    def lacks(self, loaded: Loaded | None) -> bool:
+        """Whether something of a bundle is still to be fetched; from any thread."""
+        return loaded is None or (self._backend is not None and loaded.reference is None and loaded.has_reference)
