@@ -1,6 +1,7 @@
 """``leeway-drift serve``: wires everything and runs it until SIGTERM."""
 
 import argparse
+import gc
 import logging
 import os
 import secrets
@@ -63,6 +64,7 @@ def run(options: argparse.Namespace) -> int:
     except (ConfigError, StartError) as error:
         logger.critical("cannot start", extra={"fields": {"error": str(error)}})
         return 2
+    gc.freeze()  # what is loaded by now stays, and need not be searched for garbage again and again
     start_http_server(options.metrics_port, EVERYWHERE, service.registry)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # uvicorn raises it again once all is done: that is success
     logger.info("starting", extra={"fields": {"port": options.port, "metrics_port": options.metrics_port}})
