@@ -4,14 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from leeway_drift.service.profiles import ProfileSource
 from leeway_drift.service.wiring import Service
 from tests.watching import FLIGHTS, Bundle, Client, Clock, headers, profile, request, response, serving, settled
 
 STATUS = "/v1/status/models/flights/1.0.0"
-METRICS = Path(__file__).parents[2] / "schemas" / "metrics.yaml"
 USUAL = [float(value) for value in range(100)]
 SHIFTED = [value + 60.0 for value in USUAL]
 
@@ -92,33 +90,6 @@ def test_a_shift_is_told_by_the_status_the_history_and_the_metrics(tmp_path: Pat
     assert values["leeway_drift_score_ratio"]["slow", *version, "training", "1.0.0"] > 1
     assert values["leeway_drift_feature_distance"]["delay", *version, "training", "psi", "1.0.0"] > 0.25
     assert values["leeway_drift_feature_missing_ratio"]["delay", *version, "1.0.0"] == 0
-
-
-def test_every_metric_is_on_the_list_with_its_type_help_and_labels(tmp_path: Path):
-    listed = {
-        entry["name"]: (entry["type"], entry["help"], set(entry["labels"]))
-        for entry in yaml.safe_load(METRICS.read_text())["metrics"]
-        if entry["component"] == "drift-detector"
-    }
-    clock = Clock()
-    with serving(tmp_path, clock, store={"enabled": True}) as (service, client):
-        send(client, clock, "first", USUAL)
-        load(service, Bundle({"drift-profile.json": profile()}), tmp_path)
-        judge((service, client), clock, [*SHIFTED[:-1], None], 2)
-        service.engine.set_coverage({("models", "flights", "a"): 0.5})
-        settled(service)
-        found = {
-            family.name if family.type == "histogram" else sample.name: (
-                family.type,
-                family.documentation,
-                set(sample.labels) - {"le"},
-            )
-            for family in service.registry.collect()
-            for sample in family.samples
-            if family.name.startswith("leeway") and not sample.name.endswith("_created")
-        }
-    assert found
-    assert {name: known for name, known in found.items() if listed.get(name) != known} == {}
 
 
 def test_without_a_profile_nothing_is_judged_and_the_reason_is_told(tmp_path: Path):
