@@ -86,7 +86,7 @@ class Node:
     def string(self) -> str:
         """A string that UTF-8 can carry: half of a surrogate pair would break every answer that tells it."""
         if not isinstance(self.value, str) or not _is_text(self.value):
-            raise self.wrong("a string")
+            raise self.wrong("a string that UTF-8 can carry")
         return self.value
 
     def strings(self, most: int) -> list[str]:
