@@ -23,7 +23,6 @@ PARTS = (
     "kubernetes/aio",  # the asynchronous client: half of the package, imported by nothing else
     "lib2to3",
     "numpy/distutils",
-    "numpy/f2py",
     "onnxruntime/capi/libonnxruntime.so.*",  # for programs in C; the Python extension holds all of it once more
     "onnxruntime/datasets",
     "onnxruntime/quantization",
@@ -41,6 +40,9 @@ PARTS = (
     "scipy/misc/*.dat",
     "sklearn/datasets/data",
     "sklearn/datasets/images",
+    "sqlalchemy/dialects/mssql",
+    "sqlalchemy/dialects/oracle",
+    "sqlalchemy/testing",
     "tkinter",
     "turtledemo",
 )

@@ -16,9 +16,13 @@ def _stable_slot(story: Story) -> str:
 
 
 def _containers(story: Story, slot: str) -> set[str]:
-    (pod,) = story.pods(f"leeway.dev/model={MODEL},leeway.dev/slot={slot}")
-    spec = story.get("pod", pod.removeprefix("pod/"))["spec"]
-    return {container["name"] for container in spec["containers"]}
+    pods = [
+        story.get("pod", name.removeprefix("pod/"))
+        for name in story.pods(f"leeway.dev/model={MODEL},leeway.dev/slot={slot}")
+    ]
+    # Those of the release before take a minute to end.
+    (pod,) = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    return {container["name"] for container in pod["spec"]["containers"]}
 
 
 def test_direct_capture_is_released_without_a_failed_request_and_each_request_is_seen_once(
