@@ -14,7 +14,7 @@ from leeway_drift.profile import Profile
 from leeway_drift.service.config import WindowConfig
 from leeway_drift.service.engine import Engine
 from leeway_drift.service.profiles import Loaded, ProfileState
-from leeway_drift.service.shared import Deposed, Encoded, SharedCounts
+from leeway_drift.service.shared import KEPT_SECONDS, Deposed, Encoded, SharedCounts
 from leeway_drift.service.sharing import NOBODY, PartOutcome, SharingThread
 from leeway_drift.service.views import Sharing, View
 from leeway_drift.streaming.detector import Detector
@@ -274,11 +274,20 @@ def test_while_the_counts_are_out_of_reach_nothing_is_judged_and_afterwards_noth
     assert [one.sharing.outcomes[PartOutcome.LATE] for one in (first, second)] == [0, 0]
 
 
-def test_what_does_not_fit_while_the_counts_are_out_of_reach_is_lost_and_counted(shared: Shared):
+@pytest.mark.parametrize(
+    ("options", "away"),
+    [({"outbox_bytes": 1}, 0), ({}, KEPT_SECONDS)],
+    ids=["more than fits", "older than what is kept"],
+)
+def test_what_cannot_wait_until_the_counts_are_in_reach_is_lost_and_counted(
+    shared: Shared, options: dict[str, int], away: float
+):
     clock = Clock()
-    with replica("only", shared, clock, outbox_bytes=1) as only:
+    with replica("only", shared, clock, **options) as only:
         shared.shut()
         clock.now += 20
+        only.sync()
+        clock.now += away
         only.sync()
         assert only.sharing.outcomes == {PartOutcome.HANDED_IN: 0, PartOutcome.LATE: 0, PartOutcome.DROPPED: 1}
 

@@ -11,7 +11,7 @@ import redis
 
 from leeway_drift.service.engine import Engine
 from leeway_drift.service.inbox import Busy
-from leeway_drift.service.shared import PARTS_AT_ONCE, Deposed, Encoded, Lease, SharedCounts
+from leeway_drift.service.shared import KEPT_TICKS, PARTS_AT_ONCE, Deposed, Encoded, Lease, SharedCounts
 from leeway_drift.service.views import Sharing
 from leeway_drift.streaming.parts import Part
 from leeway_drift.streaming.shards import Evaluation, Replica, watermark
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 1.0
 OUTBOX_BYTES = 16 * 2**20
-"""Parts kept while nobody takes them; a version with twenty columns needs about 2 KiB per tick."""
+"""Parts kept while nobody takes them; a version with twenty columns needs about 3 kB per tick."""
 NOBODY = "no replica evaluates yet"
 
 
@@ -32,7 +32,7 @@ class PartOutcome(StrEnum):
     LATE = "late"
     """Its tick had been sealed."""
     DROPPED = "dropped"
-    """It was the oldest when too much waited for the shared counts to be reachable."""
+    """It waited for the shared counts to be reachable, and was the oldest of too many or over an hour old."""
 
 
 class SharingThread:
@@ -98,7 +98,9 @@ class SharingThread:
             self._outbox.extend(encoded)
             self._outbox_bytes += sum(len(part.payload) for part in encoded)
             self._closed = closed
-            while self._outbox_bytes > self._outbox_limit:
+            while self._outbox and (
+                self._outbox_bytes > self._outbox_limit or self._outbox[0].tick <= closed - KEPT_TICKS
+            ):
                 self._outbox_bytes -= len(self._outbox.popleft().payload)
                 self.outcomes[PartOutcome.DROPPED] += 1
 
