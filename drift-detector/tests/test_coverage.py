@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from leeway_drift.service.coverage import Coverage, http_scrape
+from leeway_drift.service.coverage import METRICS_BYTES, Coverage, http_scrape
 
 
 def ratio(*readings: tuple[int, dict[str, float]]) -> float | None:
@@ -39,7 +39,11 @@ def test_minutes_long_past_do_not_count():
 
 def test_every_pod_behind_the_service_is_read_and_one_that_fails_is_not_zero():
     metrics = 'leeway_inference_rows_total{model="flights",version="1.0.0"} 7.0\n'
-    answers = {"10.0.0.1": httpx.Response(200, text=metrics), "10.0.0.2": httpx.Response(500), "10.0.0.3": None}
+    answers = {
+        "10.0.0.1": httpx.Response(200, content=iter([metrics.encode()])),
+        "10.0.0.2": httpx.Response(500),
+        "10.0.0.3": None,
+    }
 
     def answer(request: httpx.Request) -> httpx.Response:
         found = answers[request.url.host]
@@ -57,3 +61,17 @@ def test_every_pod_behind_the_service_is_read_and_one_that_fails_is_not_zero():
         served = http_scrape(client, resolve)(("models", "flights", "b"))
     assert served == {"10.0.0.1": 7.0}
     assert asked == ["flights-b-bundle.models.svc"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"\xff", b"leeway_inference_rows_total NaN\n", b"leeway_inference_rows_total{ 1\n", b"x" * (METRICS_BYTES + 1)],
+)
+def test_a_pod_that_answers_nonsense_is_as_one_that_does_not_answer(body: bytes):
+    def answer(request: httpx.Request) -> httpx.Response:
+        honest = request.url.host == "10.0.0.1"
+        return httpx.Response(200, content=iter([b"leeway_inference_rows_total 7.0\n" if honest else body]))
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+        served = http_scrape(client, lambda _: ["10.0.0.2", "10.0.0.1"])(("models", "flights", "b"))
+    assert served == {"10.0.0.1": 7.0}

@@ -1,6 +1,7 @@
 """Coverage: of the rows that a slot's pods say they served, how many came here as events."""
 
 import logging
+import math
 import socket
 import threading
 from collections import deque
@@ -11,6 +12,7 @@ from typing import Protocol
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from leeway_drift.service.pods import NoAnswer, TooLong, get
 from leeway_drift.service.views import Views
 
 logger = logging.getLogger(__name__)
@@ -93,18 +95,12 @@ def resolve_host(host: str) -> list[str]:
 
 def _rows(client: httpx.Client, address: str) -> float | None:
     try:
-        with client.stream("GET", f"http://{address}:8082/metrics") as answer:
-            if answer.status_code != httpx.codes.OK:
-                return None
-            body = bytearray()
-            for chunk in answer.iter_bytes():
-                body += chunk
-                if len(body) > METRICS_BYTES:
-                    return None
+        body = get(client, f"http://{address}:8082/metrics", METRICS_BYTES)
         families = text_string_to_metric_families(body.decode())
-        return sum(sample.value for family in families for sample in family.samples if sample.name == _ROWS)
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        rows = [sample.value for family in families for sample in family.samples if sample.name == _ROWS]
+    except (NoAnswer, TooLong, ValueError):
         return None
+    return sum(rows) if all(0 <= value < math.inf for value in rows) else None
 
 
 class CoverageThread:

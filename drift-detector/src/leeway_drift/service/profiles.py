@@ -17,6 +17,7 @@ from leeway_drift.reading.events import Stream
 from leeway_drift.service.config import WindowConfig
 from leeway_drift.service.files import write_atomically
 from leeway_drift.service.pace import Pace
+from leeway_drift.service.pods import NoAnswer, TooLong, get
 from leeway_drift.streaming.judging import Rules
 
 logger = logging.getLogger(__name__)
@@ -99,17 +100,11 @@ def http_fetch(client: httpx.Client) -> Fetch:
     def fetch(namespace: str, inferenceservice: str, name: str, limit: int) -> bytes:
         url = f"http://{inferenceservice}-bundle.{namespace}.svc:8080/bundle/{name}"
         try:
-            with client.stream("GET", url) as answer:
-                if answer.status_code != httpx.codes.OK:
-                    raise Absent(f"{url} answers {answer.status_code}")
-                body = bytearray()
-                for chunk in answer.iter_bytes():
-                    body += chunk
-                    if len(body) > limit:
-                        raise Refused(f"{url} has more than {limit} bytes")
-                return bytes(body)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Absent(f"{url} cannot be reached: {error!s:.200}") from error
+            return get(client, url, limit)
+        except NoAnswer as error:
+            raise Absent(str(error)) from error
+        except TooLong as error:
+            raise Refused(str(error)) from error
 
     return fetch
 
