@@ -1,6 +1,6 @@
 """A small model in three forms: what the profile is built of, what the worker gets, and windows of what is served.
 
-``temp`` swings with the season, ``distance`` and ``carrier`` do not; sixty windows, one a day.
+``temp`` swings with the season, ``distance`` and ``carrier`` do not; a window a day, just enough of them to calibrate on.
 """
 
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from leeway_drift.profile.reference import build_reference
 
 CARRIERS = ("AA", "B6", "UA")
 FEATURES = (Feature("temp", None), Feature("distance", None), Feature("carrier", len(CARRIERS)))
-BLOCKS = 60
+BLOCKS = 52
 BLOCK_ROWS = 60
 _DAILY_ROWS = 240
 
