@@ -1,6 +1,6 @@
 """A small model in three forms: what the profile is built of, what the worker gets, and windows of what is served.
 
-``temp`` swings with the season, ``distance`` and ``carrier`` do not; a window a day, just enough of them to calibrate on.
+``temp`` swings with the season, ``distance`` and ``carrier`` do not; one window a day, enough to calibrate on.
 """
 
 from datetime import UTC, datetime
