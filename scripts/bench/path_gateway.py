@@ -28,7 +28,7 @@ CAPTURES: Mapping[str, Mapping[str, Any]] = {
     "bench-kserve": {"mode": "kserve"},
 }
 _NAMES = {"bench-hardly": "1 in 1000", "bench-direct": "direct", "bench-kserve": "kserve"}
-_UNCHANGED_SECONDS = 4.0
+_UNCHANGED_SECONDS = 3.0
 _BODIES = 500
 _SEEN = ("accepted", "late")  # outcomes of events whose rows were read
 
