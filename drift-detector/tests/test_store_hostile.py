@@ -1,5 +1,6 @@
 """What strangers put into requests, ids and labels must cost nobody else a prediction, a label or an answer."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -10,7 +11,7 @@ from leeway_drift.columns import Rows
 from leeway_drift.labels.feedback import Label
 from leeway_drift.labels.joins import Outcome
 from leeway_drift.service.predictions import LogLimits
-from leeway_drift.service.store.database import Database
+from leeway_drift.service.store.database import Database, room, sqlite_url
 from leeway_drift.service.store.reading import Selection, records
 from leeway_drift.service.store.writing import EXPIRE_ROWS
 from leeway_drift.service.tallies import FORGOTTEN_SECONDS
@@ -61,6 +62,13 @@ def test_a_time_that_no_clock_shows_can_be_read_back(under_test: Logged):
     assert (kept["e1"]["time"].year, kept["e2"]["time"].year) == (9999, 1970)
     [decision] = under_test.log.feedback([Label("flights", None, "e1", None, 0, 1.0, None)])
     assert decision.outcome is Outcome.ACCEPTED
+
+
+def test_a_manifest_that_is_not_there_after_a_restart_is_not_forgotten(under_test: Logged):
+    under_test.keep(carrying("e1", "UA"), manifest=CARRIER_IS_ENTITY)  # type: ignore[arg-type]
+    under_test.keep(prediction("e2"), manifest=None)
+    [decision] = under_test.log.feedback([Label("flights", None, None, "UA", 0, 1.0, None)])
+    assert [predicted.event_id for predicted in decision.predictions] == ["e1"]
 
 
 def test_an_id_that_very_many_chose_holds_up_no_other(under_test: Logged):
@@ -134,3 +142,39 @@ def test_a_password_that_is_not_encoded_is_in_no_message(url: str):
         Database(url)
     assert "ss" not in str(caught.value).replace("password", "").replace("such as", "")
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("own", "free", "total", "expected"),
+    [
+        (0, 1000, 1000, 750),
+        (700, 300, 1000, 750),
+        (900, 0, 1000, 650),
+        (0, 2**34, 2**34, 2**34 - 2**26),
+        (0, 10, 100, 0),
+    ],
+)
+def test_sqlite_leaves_a_part_of_its_volume_free(own: int, free: int, total: int, expected: int):
+    assert room(own, free, total) == expected
+
+
+def test_a_store_has_a_bound_from_its_first_connection(tmp_path: Path):
+    database = Database(sqlite_url(tmp_path))
+    with database.read() as connection:
+        pages = connection.exec_driver_sql("PRAGMA max_page_count").scalar_one()
+        page_bytes = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+    database.close()
+    assert 0 < pages * page_bytes < shutil.disk_usage(tmp_path).total
+
+
+def test_connections_that_a_server_has_cut_are_replaced_without_a_loss():
+    with server("postgresql") as url, logged_on(url, limits=LogLimits(retry_seconds=())) as under_test:
+        under_test.keep(prediction("before"))
+        other = Database(url)
+        with other.read() as connection:
+            others = "backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            cut = connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+            assert cut.all()
+        other.close()
+        under_test.keep(prediction("after"))
+        assert sorted(stored(under_test)) == ["after", "before"]

@@ -41,6 +41,7 @@ def redacted(
     return Redacted(
         version=Stream(prediction.namespace, prediction.model, prediction.version),
         known=Known.of(target_of(manifest, (*outputs.numeric, *outputs.categorical)), handling),
+        declared=manifest is not None,
         slot=prediction.slot,
         event_id=prediction.event_id,
         time=to_microseconds(prediction.time),

@@ -1,5 +1,6 @@
 """The connection to the store's database: one code for four servers, and what each needs to be told."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from leeway_drift.service.store.tables import SCHEMA, metadata, schema
 
 TIMEOUT_SECONDS = 5
 _READ_TIMEOUT_SECONDS = 30
+_RESERVED_BYTES = 64 * 2**20
 _DRIVERS = {
     "sqlite": "sqlite",
     "postgresql": "postgresql+pg8000",
@@ -134,7 +136,7 @@ def _engine(url: URL) -> Engine:
     match url.get_backend_name():
         case "sqlite":
             engine = create_engine(url, connect_args={"timeout": TIMEOUT_SECONDS})
-            _make_sqlite_keep_its_word(engine)
+            _make_sqlite_keep_its_word(engine, Path(url.database or "."))
             return engine
         case "postgresql":
             arguments = {"timeout": TIMEOUT_SECONDS}
@@ -155,7 +157,27 @@ def _engine(url: URL) -> Engine:
     )
 
 
-def _make_sqlite_keep_its_word(engine: Engine) -> None:
+def room(own: int, free: int, total: int) -> int:
+    """Bytes that a SQLite file may grow to.
+
+    Not all of the volume: to delete takes some space, too, so that a store on a full volume would stay full for ever,
+    and the detector's snapshots are on the same one.
+
+    Args:
+        own: bytes of the file and its log.
+        free: bytes of the volume that nobody has.
+        total: bytes of the volume.
+    """
+    return max(0, own + free - min(_RESERVED_BYTES, total // 4))
+
+
+def _room(path: Path) -> int:
+    volume = shutil.disk_usage(path.parent)
+    own = sum(file.stat().st_size for file in (path, path.with_name(f"{path.name}-wal")) if file.exists())
+    return room(own, volume.free, volume.total)
+
+
+def _make_sqlite_keep_its_word(engine: Engine, path: Path) -> None:
     """SQLite as SQLAlchemy's documentation tells to set it up: real transactions, readers beside the writer."""
 
     @event.listens_for(engine, "connect")
@@ -166,6 +188,8 @@ def _make_sqlite_keep_its_word(engine: Engine) -> None:
         cursor.execute(
             "PRAGMA synchronous = NORMAL"
         )  # a crash of the machine may cost the last moments, never the file
+        [page_bytes] = cursor.execute("PRAGMA page_size").fetchone()
+        cursor.execute(f"PRAGMA max_page_count = {max(1, _room(path) // page_bytes)}")  # 0 would be no bound
         cursor.close()
 
     @event.listens_for(engine, "begin")

@@ -1,6 +1,6 @@
 """What each version predicts, kept beside its predictions so that labels can be checked after a restart too."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from typing import NamedTuple
 
@@ -33,11 +33,17 @@ class Known(NamedTuple):
         return cls(target, key, handling.inputs.get(key, Privacy.DROP) if key is not None else None)
 
 
-def remember(connection: Connection, known: Mapping[Stream, Known]) -> None:
-    """Write what is known of versions, in the place of what was."""
+def remember(connection: Connection, known: Mapping[Stream, Known], guessed: Collection[Stream]) -> None:
+    """Write what is known of versions, in the place of what was.
+
+    Args:
+        connection: in a transaction.
+        known: by version.
+        guessed: those of them whose manifest is not there (yet, as after a restart): they replace nothing.
+    """
     found = of_versions(connection, known)
     for key, version in known.items():
-        if found.get(key) == version:
+        if found.get(key) == version or (key in found and key in guessed):
             continue
         values = {
             "target": orjson.dumps(asdict(version.target)).decode() if version.target is not None else None,

@@ -21,6 +21,7 @@ class Redacted:
     Attributes:
         version: the version that answered.
         known: what it predicts.
+        declared: whether a manifest says so.
         slot: ``a``, ``b`` or empty.
         event_id: the logger's id.
         time: microseconds since 1970.
@@ -33,6 +34,7 @@ class Redacted:
 
     version: Stream
     known: Known
+    declared: bool
     slot: str
     event_id: str
     time: int
@@ -58,7 +60,10 @@ def add(connection: Connection, batch: Sequence[Redacted], now: int) -> list[Red
     """
     stored = _stored(connection, batch)
     fresh = {event.identity: event for event in batch if event.identity not in stored}
-    remember(connection, {event.version: event.known for event in fresh.values()})
+    by_knowledge = sorted(fresh.values(), key=lambda event: event.declared)  # what is declared comes last, and stays
+    known = {event.version: event for event in by_knowledge}
+    guessed = {version for version, event in known.items() if not event.declared}
+    remember(connection, {version: event.known for version, event in known.items()}, guessed)
     rows = [row for event in fresh.values() for row in _rows(event, now)]
     if rows:
         statement = _insert_if_absent(connection.dialect.name)
