@@ -70,7 +70,7 @@ IMAGES = {
         "drift-detector/alibi/src",
         "drift-detector/alibi/transformers",
         "drift-detector/alibi/uv.lock",
-        megabytes=500,
+        megabytes=520,
     ),
     "drift-detector-native": _image("drift-detector", megabytes=250, target="native"),
     "training": _image(

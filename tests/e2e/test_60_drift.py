@@ -38,7 +38,7 @@ def drills(story: Story) -> dict[str, Future[Findings]]:
 
 
 def test_sixty_ordinary_days_raise_hardly_an_alarm(
-    drills: dict[str, Future[Findings]], record_property: Callable[[str, object], None]
+    drills: dict[str, Future[Findings]], record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     windows = drills["natural"].result().healthy
 
@@ -46,16 +46,16 @@ def test_sixty_ordinary_days_raise_hardly_an_alarm(
     # Gaps of the weather feed are real faults of the data, on days that are known: 24 to 26 October above all.
     gaps = [episode for episode in episodes(windows) if episode[1].startswith("data_quality")]
     warnings = episodes(windows, without=["data_quality/training"])
-    record_property("ordinary", f"{len(windows)} windows, warnings {warnings}, gaps in the data {gaps}")
+    record_testsuite_property("ordinary", f"{len(windows)} windows, warnings {warnings}, gaps in the data {gaps}")
     assert len(warnings) <= 4, f"warnings: {warnings}; apart from them, gaps in the data: {gaps}"
 
 
 @pytest.mark.parametrize("name", TESTED)
 def test_a_fault_is_reported_by_who_is_to_see_it_within_three_windows(
-    name: str, drills: dict[str, Future[Findings]], record_property: Callable[[str, object], None]
+    name: str, drills: dict[str, Future[Findings]], record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     findings = drills[name].result()
-    record_property(name, findings.seen())
+    record_testsuite_property(name, findings.seen())
 
     assert len(findings.healthy) >= 8
     in_time = {alarm.detector: alarm for alarm in findings.seen() if alarm.windows <= 3}
