@@ -83,13 +83,41 @@ def test_a_shift_is_told_by_the_status_the_history_and_the_metrics(tmp_path: Pat
     assert status["history"][-1]["ratios"]["slow/training"] > 1
     [delay] = [said for said in status["detectors"] if said["detector"] == "slow"]
     assert delay["columns"][0]["name"] == "delay"
-    assert not delay["calibrated"]
+    assert delay["calibrated"]
     assert sum(status["distributions"]["features"]["delay"]["now"]) == 200
     version = ("flights", "models")
     assert values["leeway_drift_detected"]["slow", *version, "training", "1.0.0"] == 1
     assert values["leeway_drift_score_ratio"]["slow", *version, "training", "1.0.0"] > 1
     assert values["leeway_drift_feature_distance"]["delay", *version, "training", "psi", "1.0.0"] > 0.25
     assert values["leeway_drift_feature_missing_ratio"]["delay", *version, "1.0.0"] == 0
+
+
+def test_what_nobody_calibrated_is_shown_and_never_an_alarm(tmp_path: Path):
+    clock = Clock()
+    with serving(tmp_path, clock) as (service, client):
+        send(client, clock, "first", USUAL)
+        load(service, Bundle({"drift-profile.json": profile(timed=False)}), tmp_path)
+        judge((service, client), clock, SHIFTED, 4)
+        said = verdicts(client)
+        values = exposed(service)
+    assert said["slow/training"] == ("over", False)
+    assert values["leeway_drift_detected"]["slow", "flights", "models", "training", "1.0.0"] == 0
+
+
+def test_good_data_is_good_news_only_while_it_comes(tmp_path: Path):
+    clock = Clock()
+    with serving(tmp_path, clock) as (service, client):
+        send(client, clock, "first", USUAL)
+        load(service, Bundle({"drift-profile.json": profile()}), tmp_path)
+        judge((service, client), clock, USUAL, 4)
+        before = verdicts(client)
+        clock.now += 15 * 60
+        settled(service)
+        after = client.get(STATUS).json()["detectors"]
+    assert before["data_quality/training"] == ("within", False)
+    [silent] = [said for said in after if said["detector"] == "data_quality"]
+    assert silent["verdict"] == "insufficient"
+    assert "no traffic" in silent["reason"]
 
 
 def test_without_a_profile_nothing_is_judged_and_the_reason_is_told(tmp_path: Path):

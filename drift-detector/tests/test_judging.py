@@ -1,6 +1,7 @@
 """What makes an alarm, and which windows the next ones are compared with."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -78,6 +79,14 @@ def test_windows_that_could_not_be_judged_are_neither_good_nor_bad_news(script: 
     for said in script.replace("i", ""):
         without.note(judgement(said))
     assert with_gaps.detected("abrupt") == without.detected("abrupt")
+
+
+def test_a_threshold_that_nobody_calibrated_raises_no_alarm():
+    persistence = Persistence()
+    for _ in range(3):
+        persistence.note(replace(judgement("o"), calibrated=False))
+    assert not persistence.detected("abrupt")
+    assert not persistence.detected("data_quality")
 
 
 def test_bad_data_is_an_alarm_at_once_and_over_at_once():

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,15 @@ NOW = 1_772_442_900.0
 """2026-03-02T09:15:00Z, the begin of a tick."""
 
 
-def profile(shift: float = 0.0) -> bytes:
-    """A profile of one number and one category, not calibrated: a window has 100 rows and 20 seconds."""
-    rows = np.arange(2000)
+@cache
+def profile(shift: float = 0.0, *, timed: bool = True) -> bytes:
+    """A profile of one number and one category, calibrated unless it has no time: a window has 100 rows and 20 s."""
+    rows = np.random.default_rng(7).permutation(61 * 200)
     document = build_profile(
         {"delay": rows % 100 + shift, "carrier": np.array(["AA", "UA"], dtype=object)[rows % 2]},
         categorical=["carrier"],
         outputs={"label": rows % 2, "probabilities": np.stack([1 - rows % 100 / 100, rows % 100 / 100], axis=1)},
+        time=np.sort(rows) * 60 // 200 if timed else None,
     )
     document["window"] = {"rows": 100, "seconds": 20.0}
     return json.dumps(document).encode()

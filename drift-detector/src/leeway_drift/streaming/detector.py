@@ -190,6 +190,8 @@ class Detector:
         """Close what is due at this reading of the clock, in all streams."""
         for stream, state in self.streams.items():
             self._close(stream, state, now)
+            if (silence := now - state.last_seen) >= self.limits.stream_silent_seconds:
+                state.judging.fall_silent(f"no traffic: the last event came {silence / 60:.0f} minutes ago")
         for drill in self.drills.values():
             self._close(drill.stream, drill.state, now, drill)
         self.closed = max(self.closed, self.timeline.closed_at(now))

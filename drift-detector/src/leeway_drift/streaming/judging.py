@@ -134,6 +134,12 @@ class Judging:
             if detector.name in AT_ONCE:
                 self._note(_ask(detector, window, tuple(self.trailing), timed), window)
 
+    def fall_silent(self, reason: str) -> None:
+        """Take back what was said of the traffic of a moment ago; an alarm stands until there is better news."""
+        for key, judged in self.judged.items():
+            if key[0] in AT_ONCE and judged.judgement.verdict is not Verdict.INSUFFICIENT:
+                self.judged[key] = replace(judged, judgement=insufficient(key, reason))
+
     def add(self, judgements: Iterable[Judgement], window: Window) -> None:
         """Take what a backend says, some time after the window closed; an older window changes nothing any more."""
         for judgement in judgements:

@@ -14,6 +14,7 @@ class Limits:
         queue_bytes: of their bodies.
         remembered_events: against which duplicates are found.
         streams: (namespace, model, version) watched at once.
+        stream_silent_seconds: silence after which nobody knows any more whether the data is good.
         stream_idle_seconds: silence after which a stream may give way to a new one.
         stream_forgotten_seconds: silence after which a stream is forgotten; a daily batch keeps its windows.
         waiting_halves: of inferences, that wait for the other half.
@@ -29,6 +30,7 @@ class Limits:
     queue_bytes: int = 32 * 2**20
     remembered_events: int = 50_000
     streams: int = 32
+    stream_silent_seconds: float = 600
     stream_idle_seconds: float = 3600
     stream_forgotten_seconds: float = 26 * 3600
     waiting_halves: int = 10_000

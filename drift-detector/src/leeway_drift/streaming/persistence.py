@@ -16,17 +16,18 @@ class Persistence:
     """Remembers the last judged windows of one detector.
 
     At a rate p of windows over the threshold by chance, 2 of 3 are over about 3p² of the time; it costs one window of
-    delay. Windows of which the detector could not say anything are neither good nor bad news and do not count.
+    delay. Windows of which the detector could not say anything are neither good nor bad news and do not count; nor do
+    those it judged by a threshold that nobody calibrated, whose rate of false alarms nobody knows.
 
     Attributes:
-        recent: verdicts of the last ``OF_LAST`` judged windows, oldest first.
+        recent: verdicts of the last ``OF_LAST`` windows that count, oldest first.
     """
 
     recent: deque[Verdict] = field(default_factory=lambda: deque(maxlen=OF_LAST))
 
     def note(self, judgement: Judgement) -> None:
         """Add a window's verdict."""
-        if judgement.verdict is not Verdict.INSUFFICIENT:
+        if judgement.calibrated and judgement.verdict is not Verdict.INSUFFICIENT:
             self.recent.append(judgement.verdict)
 
     def detected(self, detector: str) -> bool:
