@@ -172,8 +172,10 @@ def test_connections_that_a_server_has_cut_are_replaced_without_a_loss():
         under_test.keep(prediction("before"))
         other = Database(url)
         with other.read() as connection:
-            others = "backend_type = 'client backend' AND pid <> pg_backend_pid()"
-            cut = connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+            cut = connection.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
             assert cut.all()
         other.close()
         under_test.keep(prediction("after"))

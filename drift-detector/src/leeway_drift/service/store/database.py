@@ -68,7 +68,7 @@ class Database:
         """
         with _as_unavailable():
             self._prepare()
-            with self._engine.connect() as connection:
+            with self._connect() as connection:
                 yield connection
 
     @contextmanager
@@ -80,7 +80,7 @@ class Database:
         """
         with _as_unavailable():
             self._prepare()
-            with self._writing, self._engine.connect() as opened:
+            with self._writing, self._connect() as opened:
                 connection = opened.execution_options(leeway_writes=True)
                 with connection.begin():
                     yield connection
@@ -88,6 +88,15 @@ class Database:
     def close(self) -> None:
         """Close idle connections."""
         self._engine.dispose()
+
+    def _connect(self) -> Connection:
+        try:
+            return self._engine.connect()
+        except (
+            OSError
+        ):  # of a connection that was cut: pg8000 does not wrap it, and so the pool's ping does not know it
+            self._engine.dispose()
+            return self._engine.connect()
 
     def _prepare(self) -> None:
         if self._prepared:
