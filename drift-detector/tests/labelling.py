@@ -111,6 +111,7 @@ class Logged:
     def keep(self, *predictions: Prediction, manifest: dict[str, Any] | None = MANIFEST) -> None:
         """Offer predictions and wait until each has met its fate."""
         rows = sum(offered.outputs.count for offered in predictions)
+        self.log.tallies.forget_silent()  # what the writer would forget meanwhile
         before = self._counted()
         for offered in predictions:
             self.log.offer(offered, manifest)
