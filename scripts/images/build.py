@@ -68,9 +68,10 @@ IMAGES = {
         "drift-detector",
         "drift-detector/alibi/pyproject.toml",
         "drift-detector/alibi/src",
+        "drift-detector/alibi/numba",
         "drift-detector/alibi/transformers",
         "drift-detector/alibi/uv.lock",
-        megabytes=520,
+        megabytes=500,
     ),
     "drift-detector-native": _image("drift-detector", megabytes=250, target="native"),
     "training": _image(

@@ -22,7 +22,7 @@ STREAM = Stream("default", "flights", "1.0.0")
 
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("numba")
+    return tmp_path_factory.mktemp("worker")
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ class WorkerProcess:
 
     Args:
         command: to run.
-        scratch: a folder it may write to: numba keeps compiled code there.
+        scratch: a folder it may write to.
         memory_bytes: address space at most.
 
     Raises:
@@ -39,8 +39,6 @@ class WorkerProcess:
         environment = {
             "HOME": str(scratch),
             "LANG": "C.UTF-8",
-            "NUMBA_CACHE_DIR": str(scratch),
-            "NUMBA_NUM_THREADS": "1",
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
             "PATH": os.defpath,
