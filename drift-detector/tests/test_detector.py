@@ -73,6 +73,41 @@ def test_a_response_may_come_before_its_request_and_twice():
     assert prediction.features.column("a").tolist() == [1.0]
 
 
+def from_logger(number: int, kind: str = "request") -> dict[str, str]:
+    """KServe's logger knows no status."""
+    attributes = headers(number, kind=kind)
+    del attributes["ce-status"]
+    return attributes
+
+
+def test_a_request_counts_once_its_answer_has_come_and_never_if_the_model_refused_it():
+    clock = Clock()
+    watching = detector(Limits(), clock, join=True)
+    send(watching, (from_logger(1), ROW), (from_logger(2), b'{"instances": [{"other": "x"}]}'))
+    work(watching)
+    before = outcomes(watching)
+    send(watching, (from_logger(1, "response"), response([0.7])))
+    work(watching)
+    clock.now += Limits().waiting_seconds
+    work(watching)
+    assert before == {}
+    assert outcomes(watching) == {
+        (Kind.REQUEST, Outcome.ACCEPTED): 1,
+        (Kind.RESPONSE, Outcome.ACCEPTED): 1,
+        (Kind.REQUEST, Outcome.UNANSWERED): 1,
+    }
+    state = watching.streams.get(FLIGHTS)
+    assert state is not None
+    assert state.rows_seen == {"a": 1}
+
+
+def test_a_request_that_says_it_was_refused_is_none():
+    watching = detector(Limits(), join=True)
+    send(watching, (headers(1) | {"ce-status": "400"}, ROW))
+    work(watching)
+    assert outcomes(watching) == {(Kind.REQUEST, Outcome.IGNORED): 1}
+
+
 def test_an_answer_whose_request_never_comes_is_a_prediction_without_features():
     clock = Clock()
     watching = detector(Limits(), clock, join=True)

@@ -28,6 +28,7 @@ def test_a_logger_event_is_read(event: Callable):
         id="0f6c1d1a-7a0b-4a8e-8d63-1c7e5b0f9a01",
         time=datetime(2026, 3, 2, 9, 15, 1, 123456, tzinfo=UTC),
         request_id="8a3f0c3e-52f1-4f1e-9c0e-6f4f8a7d1b10",
+        answered=None,
     )
 
 

@@ -65,7 +65,7 @@ def test_what_is_queued_at_the_end_is_still_decoded(event: Callable, tmp_path: P
     attributes, body = event("v2-request")
     with serving(tmp_path, Clock()) as (service, client):
         for number in range(99):
-            client.post("/", headers={**attributes, "ce-id": str(number)}, content=body)
+            client.post("/", headers={**attributes, "ce-id": str(number), "ce-status": "200"}, content=body)
     [(_, state)] = service.engine.detector.streams.items()
     assert service.engine.detector.backlog == 0
     assert state.outcomes[Kind.REQUEST, Outcome.ACCEPTED] == 99

@@ -57,7 +57,7 @@ class Bundle:
 
 
 def headers(number: object, *, kind: str = "request", slot: str = "a", at: float = NOW, **extra: str) -> dict[str, str]:
-    """Of an event of ``FLIGHTS``."""
+    """Of an event of ``FLIGHTS`` that the server sent itself, having answered with 200."""
     return {
         "ce-specversion": "1.0",
         "ce-type": f"org.kubeflow.serving.inference.{kind}",
@@ -67,6 +67,7 @@ def headers(number: object, *, kind: str = "request", slot: str = "a", at: float
         "ce-endpoint": FLIGHTS.version,
         "ce-time": datetime.fromtimestamp(at, UTC).isoformat(),
         "ce-metadata": json.dumps({"X-Request-Id": [extra.pop("request_id", f"r{number}")]}),
+        "ce-status": "200",
         **extra,
     }
 

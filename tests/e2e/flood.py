@@ -33,6 +33,7 @@ def _event(index: int, version: str) -> dict[str, object]:
         "namespace": "leeway",
         "endpoint": version,
         "metadata": "{}",
+        "status": "200",
         "data": {"inputs": tensors},
     }
 

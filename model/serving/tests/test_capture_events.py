@@ -132,7 +132,7 @@ def test_any_inference_is_two_events_of_one_id_that_carry_its_bodies(given_infer
     request, response = events
     assert request["id"] == response["id"]
     assert [event["type"].rpartition(".")[2] for event in events] == ["request", "response"]
-    assert response["status"] == str(given_inference.status)
+    assert request["status"] == response["status"] == str(given_inference.status)
     for event, body in ((request, given_inference.request), (response, given_inference.response)):
         assert json.loads(event["metadata"]) == {"X-Request-Id": [given_inference.request_id]}
         sent = b64decode(event["data_base64"]) if "data_base64" in event else orjson.dumps(event["data"])

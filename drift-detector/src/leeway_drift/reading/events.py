@@ -66,8 +66,8 @@ class Envelope:
         time: when the logger saw it.
         request_id: ``x-request-id`` of the inference; None if the logger does not record it or the client sent
             something that is no id (over 128 characters, or not visible ASCII).
-        answered: False for a response with another status than 200: it holds an error and no outputs. The logger,
-            which knows no status, sends responses with 200 only.
+        answered: whether the inference was answered with 200. The logger, which knows no status, sends responses of
+            such alone, and requests of all: None for them.
     """
 
     stream: Stream
@@ -76,7 +76,7 @@ class Envelope:
     id: str
     time: datetime
     request_id: str | None
-    answered: bool = True
+    answered: bool | None = True
 
     @property
     def inference(self) -> tuple[str, str, str]:
@@ -144,8 +144,14 @@ def _envelope(attributes: Mapping[str, object], prefix: str) -> Envelope:
         id=_matching(prefix, "id", _required(attributes, prefix, "id"), _VISIBLE, "1 to 128 visible ASCII characters"),
         time=_time(prefix, _required(attributes, prefix, "time")),
         request_id=_request_id(prefix, attributes.get(prefix + "metadata") or "{}"),
-        answered=origin.kind is Kind.REQUEST or attributes.get(prefix + "status", "200") == "200",
+        answered=_answered(origin.kind, attributes.get(prefix + "status")),
     )
+
+
+def _answered(kind: Kind, status: object) -> bool | None:
+    if status is None:
+        return True if kind is Kind.RESPONSE else None
+    return status == "200"
 
 
 class _Origin(NamedTuple):

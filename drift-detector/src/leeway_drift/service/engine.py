@@ -207,8 +207,8 @@ class Engine:
         """Pass on what was closed and joined; by the engine's thread."""
         if self.shared is not None:
             self.shared.offer(self.detector.take_parts(), self.detector.closed)
-        if self.log is not None:
-            for prediction in self.detector.take_predictions():
+        for prediction in self.detector.take_predictions():
+            if self.log is not None:
                 loaded = self._profiles.state(Stream(prediction.namespace, prediction.model, prediction.version)).loaded
                 self.log.offer(prediction, None if loaded is None else loaded.manifest)
         for closed in self.detector.take_windows():

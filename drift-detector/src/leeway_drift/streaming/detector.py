@@ -5,7 +5,7 @@ the counts of outcomes.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from leeway_drift.streaming.comparing import Comparison
 from leeway_drift.streaming.dedup import RecentKeys
 from leeway_drift.streaming.drills import Drill, Drills
 from leeway_drift.streaming.event_queue import EventQueue
-from leeway_drift.streaming.joining import Half, Joining
+from leeway_drift.streaming.joining import Half, Joined, Joining
 from leeway_drift.streaming.judging import Timed
 from leeway_drift.streaming.limits import Limits
 from leeway_drift.streaming.parts import Part
@@ -84,7 +84,7 @@ class Detector:
         loads: a fast JSON parser (``reading.decode``).
         random: draws for the samples of rows; None if no samples are kept.
         timed: runs a detector's judgement.
-        join: whether requests and responses are joined to predictions.
+        join: whether requests and responses are joined: to predictions, and to know which requests were answered.
         shared: whether closed ticks are parts of what replicas count together (``streaming.shards``), not judged here.
 
     Attributes:
@@ -199,7 +199,7 @@ class Detector:
             for comparison in self.comparisons.values():
                 comparison.close(self.closed)
         if self._joining is not None:
-            self._predictions += self._joining.expire(now)
+            self._settle(self._joining.expire(now))
         with self._lock:
             self.streams.forget_silent(now)
         self.drills.forget_silent(now)
@@ -292,6 +292,7 @@ class Detector:
             return json.loads(body)  # it reads NaN
 
     def _process(self, envelope: Envelope, state: StreamState, body: object, nbytes: int, arrival: float) -> None:
+        outcome: Outcome | None
         if not self.seen.add(envelope.key):
             outcome = Outcome.DUPLICATE
         else:
@@ -299,11 +300,13 @@ class Detector:
                 outcome = self._decode(_Arrived(envelope, state, nbytes, arrival), body)
             except Undecodable:
                 outcome = Outcome.UNDECODABLE
-        self._count(envelope, state, outcome)
+        if outcome is not None:
+            self._count(envelope, state, outcome)
 
-    def _decode(self, event: _Arrived, body: object) -> Outcome:
+    def _decode(self, event: _Arrived, body: object) -> Outcome | None:
+        """What became of an event; None for one that waits for the other half."""
         drill = self.drills.of_request(event.envelope.request_id)
-        if isinstance(drill, str) or not event.envelope.answered:
+        if isinstance(drill, str) or event.envelope.answered is False:
             return Outcome.IGNORED
         inference = decode(body, event.envelope.kind, self._loads)
         if inference is None:
@@ -312,14 +315,19 @@ class Detector:
             return self._take_drill(drill, event, inference)
         return self._take(event, inference)
 
-    def _take(self, event: _Arrived, inference: Inference) -> Outcome:
+    def _take(self, event: _Arrived, inference: Inference) -> Outcome | None:
         envelope, state = event.envelope, event.state
         self._close(envelope.stream, state, event.arrival)
-        tick = state.add(envelope, inference.rows, event.nbytes, event.arrival, self._random)
+        awaits_answer = self._awaits_answer(envelope)
+        tick = None
+        if not awaits_answer:
+            tick = state.add(envelope, inference.rows, event.nbytes, event.arrival, self._random)
         if self._joining is not None:
             response_id = inference.id if envelope.kind is Kind.RESPONSE else None
             half = Half(envelope, inference.rows, response_id, event.nbytes, event.arrival)
-            self._predictions += self._joining.add(half)
+            self._settle(self._joining.add(half))
+        if awaits_answer:
+            return None
         if tick is None:
             return Outcome.LATE
         if envelope.kind is Kind.RESPONSE and envelope.request_id is not None and envelope.slot in SLOTS:
@@ -328,6 +336,29 @@ class Detector:
             if pairs is not None:
                 comparison.add_pairs(tick, pairs)
         return Outcome.ACCEPTED
+
+    def _awaits_answer(self, envelope: Envelope) -> bool:
+        """Whether nobody knows yet if the model took a request; one that it refused is nothing that the model saw.
+
+        Replicas cannot wait: the answer may have come to another one.
+        """
+        return envelope.answered is None and self._joining is not None and not self._shared
+
+    def _settle(self, inferences: Iterable[Joined]) -> None:
+        for joined in inferences:
+            if joined.prediction is not None:
+                self._predictions.append(joined.prediction)
+            request = joined.request
+            if request is None or not self._awaits_answer(request.envelope):
+                continue
+            state = self.streams.get(request.envelope.stream)
+            if state is None:
+                continue  # it was forgotten meanwhile
+            outcome = Outcome.UNANSWERED
+            if joined.response is not None:
+                tick = state.add(request.envelope, request.rows, request.nbytes, request.since, self._random)
+                outcome = Outcome.LATE if tick is None else Outcome.ACCEPTED
+            self._count(request.envelope, state, outcome)
 
     def _take_drill(self, drill: Drill, event: _Arrived, inference: Inference) -> Outcome:
         drill.state.last_seen = event.arrival

@@ -28,11 +28,36 @@ class Half:
     since: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Joined:
+    """What is known of an inference: both halves, or the one that waited in vain."""
+
+    request: Half | None
+    response: Half | None
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """What the store keeps: no prediction without a response, and one without features if its request is lost."""
+        if self.response is None:
+            return None
+        envelope = self.response.envelope
+        return Prediction(
+            namespace=envelope.stream.namespace,
+            model=envelope.stream.model,
+            version=envelope.stream.version,
+            slot=envelope.slot,
+            event_id=envelope.id,
+            time=envelope.time,
+            request_id=envelope.request_id,
+            response_id=self.response.response_id,
+            features=None if self.request is None else self.request.rows,
+            outputs=self.response.rows,
+        )
+
+
 @dataclass(slots=True)
 class Joining:
     """Halves that wait, bounded in number, bytes and time; what gives way is no longer joined.
-
-    A response whose request does not come is a prediction without features; a request without response is none.
 
     Attributes:
         max_halves: that wait at most.
@@ -49,45 +74,29 @@ class Joining:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, half: Half) -> list[Prediction]:
-        """Take a half; the prediction it completes, and those given up for it."""
+    def add(self, half: Half) -> list[Joined]:
+        """Take a half; the inference it completes, and those given up for it."""
         key = half.envelope.inference
         other = self._waiting.get(key)
         if other is not None and other.envelope.kind is not half.envelope.kind:
             del self._waiting[key]
             self._bytes -= other.nbytes
             request, response = (other, half) if half.envelope.kind is Kind.RESPONSE else (half, other)
-            return [_prediction(response, request.rows)]
+            return [Joined(request, response)]
         if other is None:
             self._waiting[key] = half
             self._bytes += half.nbytes
         return self._give_up(lambda _: len(self._waiting) > self.max_halves or self._bytes > self.max_bytes)
 
-    def expire(self, now: float) -> list[Prediction]:
+    def expire(self, now: float) -> list[Joined]:
         """Give up what has waited long enough at this reading of the clock."""
         return self._give_up(lambda oldest: now - oldest.since >= self.seconds)
 
-    def _give_up(self, due: Callable[[Half], bool]) -> list[Prediction]:
-        predictions = []
+    def _give_up(self, due: Callable[[Half], bool]) -> list[Joined]:
+        given_up = []
         while self._waiting and due(oldest := next(iter(self._waiting.values()))):
             self._waiting.popitem(last=False)
             self._bytes -= oldest.nbytes
-            if oldest.envelope.kind is Kind.RESPONSE:
-                predictions.append(_prediction(oldest, None))
-        return predictions
-
-
-def _prediction(response: Half, features: Rows | None) -> Prediction:
-    envelope = response.envelope
-    return Prediction(
-        namespace=envelope.stream.namespace,
-        model=envelope.stream.model,
-        version=envelope.stream.version,
-        slot=envelope.slot,
-        event_id=envelope.id,
-        time=envelope.time,
-        request_id=envelope.request_id,
-        response_id=response.response_id,
-        features=features,
-        outputs=response.rows,
-    )
+            is_request = oldest.envelope.kind is Kind.REQUEST
+            given_up.append(Joined(oldest, None) if is_request else Joined(None, oldest))
+        return given_up

@@ -41,6 +41,8 @@ class Outcome(StrEnum):
     """Its stream is new and there are too many already."""
     TOO_LARGE = "too_large"
     """Its body is over the limit."""
+    UNANSWERED = "unanswered"
+    """No answer to its request has come: the model refused it, or the event of the answer was lost."""
     UNDECODABLE = "undecodable"
     """Its body is no inference that could be read."""
 

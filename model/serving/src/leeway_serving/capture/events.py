@@ -85,9 +85,10 @@ def _events(id_: str, inference: Inference, settings: CaptureSettings) -> tuple[
     both = b'%b,"id":"%b","metadata":%b,"type":"org.kubeflow.serving.inference.' % (head, id_.encode(), metadata)
     # Only what the model has answered is known to be JSON. What was refused goes as it came.
     readable = inference.status == HTTPStatus.OK and not inference.binary_request
-    request = b'%brequest","time":"%b","datacontenttype":"%b",%b}' % (
+    request = b'%brequest","time":"%b","status":"%d","datacontenttype":"%b",%b}' % (
         both,
         _timestamp(inference.started),
+        inference.status,
         _BINARY if inference.binary_request else _JSON,
         _data(inference.request, readable=readable),
     )
