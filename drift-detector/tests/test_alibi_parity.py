@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from leeway_drift.detectors.tabular import chi2_two_sample, ks_two_sample
 
 GOLDEN = json.loads((Path(__file__).parent / "golden/alibi_tabular.json").read_text())
