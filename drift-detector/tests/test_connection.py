@@ -2,15 +2,17 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import uvicorn
 import uvloop
 from uvicorn.server import ServerState
 
-from leeway_drift.service.app import create_app
 from leeway_drift.service.connection import HEAD_BYTES, Connection
-from leeway_drift.streaming.detector import Detector, Limits
+from tests.watching import Clock, serving
 
 PATIENCE = 30
 
@@ -23,8 +25,11 @@ class Impatient(Connection):
 
 def answer_to(*pieces: bytes, protocol: type[Connection] = Connection) -> bytes:
     """What comes back until the service closes the connection."""
-    app = create_app(Detector(Limits(), clock=lambda: 0.0))
-    config = uvicorn.Config(app, lifespan="off", ws="none", log_config=None)
+    with TemporaryDirectory() as directory, serving(Path(directory), Clock()) as (service, _):
+        return exchange(uvicorn.Config(service.app, lifespan="off", ws="none", log_config=None), pieces, protocol)
+
+
+def exchange(config: uvicorn.Config, pieces: Sequence[bytes], protocol: type[Connection]) -> bytes:
     config.load()
 
     async def talk() -> bytes:
