@@ -102,10 +102,16 @@ class Story:
     def installed(self, changes: dict[str, Any]) -> Iterator[None]:
         """Have other values than `make up` installed, until the block ends; mappings are merged."""
         self.upgrade_values(_merged(self.values, changes))
+        self._await_detector()
         try:
             yield
         finally:
             self.upgrade()
+            self._await_detector()
+
+    def _await_detector(self) -> None:
+        detector = f"deployment/{RELEASE}-drift-detector"
+        self.kube.kubectl("rollout", "status", detector, f"--namespace={NAMESPACE}", "--timeout=120s")
 
     def rollout(self, name: str = MODEL) -> dict[str, Any]:
         """Return a ModelRollout."""
