@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from leeway_drift.counting.counts import Counts
 from leeway_drift.counting.plan import Plan
 from leeway_drift.detectors.interface import Judgement, Reference, Verdict, Window
-from leeway_drift.streaming.judging import ADOPTED_AFTER, TRAILING_WINDOWS, Judging, Key, Rules
+from leeway_drift.statistics.scoring import TRAILING_WINDOWS
+from leeway_drift.streaming.judging import ADOPTED_AFTER, Judging, Key, Rules
 from leeway_drift.streaming.persistence import Persistence
 
 START = datetime(2026, 3, 2, tzinfo=UTC)

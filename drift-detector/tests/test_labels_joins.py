@@ -5,7 +5,8 @@ import pytest
 
 from leeway_drift.labels.feedback import Label
 from leeway_drift.labels.joins import Outcome, Predicted, Standing, decide
-from leeway_drift.labels.target import Target, Task
+from leeway_drift.labels.target import Target
+from leeway_drift.statistics.performance import Task
 from tests.labelling import START
 
 BINARY = Target(Task.BINARY, ("probabilities.0", "probabilities.1"), 0.5)

@@ -11,7 +11,8 @@ from leeway_drift.detectors.concept import ConceptDetector
 from leeway_drift.detectors.interface import Verdict
 from leeway_drift.labels.cohorts import Labelled, before, closed_windows, cohort, usual_age
 from leeway_drift.labels.performance import losses, performance
-from leeway_drift.labels.target import Target, Task, target_of
+from leeway_drift.labels.target import Target, target_of
+from leeway_drift.statistics.performance import Task
 from tests.labelling import MANIFEST
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "performance_sklearn.json").read_text())

@@ -82,7 +82,7 @@ def _inference(number: int, random: np.random.Generator) -> tuple[dict[str, Any]
     inputs += [_tensor(name, "BYTES", data) for name, data in texts.items()]
     probability = float(random.random())
     outputs = [
-        _tensor("label", "INT64", [int(probability > 0.5)]),  # noqa: PLR2004 - the threshold of a classifier
+        _tensor("label", "INT64", [int(probability > 0.5)]),  # noqa: PLR2004 - even odds - the threshold of a classifier
         {"name": "probabilities", "datatype": "FP32", "shape": [1, 2], "data": [1 - probability, probability]},
     ]
     attributes = {
@@ -122,7 +122,7 @@ def _rules(random: np.random.Generator) -> Rules:
     for name, levels in LEVELS.items():
         columns[name] = np.array([f"level {level}" for level in random.integers(levels, size=20_000)], dtype=np.object_)
     score = random.random(20_000).astype(np.float32)
-    outputs = {"label": (score > 0.5).astype(np.float32), "probabilities": np.stack([1 - score, score], axis=1)}  # noqa: PLR2004
+    outputs = {"label": (score > 0.5).astype(np.float32), "probabilities": np.stack([1 - score, score], axis=1)}  # noqa: PLR2004 - even odds
     profile = Profile.parse(build_profile(columns, categorical=list(LEVELS), outputs=outputs))
     return Rules("digest", profile.plan, 1000, 1.0, native_detectors(profile))
 

@@ -22,7 +22,8 @@ from leeway_drift.detectors.interface import Judgement, Reference, Verdict, Wind
 from leeway_drift.detectors.native import native_detectors
 from leeway_drift.profile import Profile, build_profile
 from leeway_drift.profile.windows import cut_windows
-from leeway_drift.streaming.judging import TRAILING_WINDOWS, Judged, Judging, Key
+from leeway_drift.statistics.scoring import TRAILING_WINDOWS
+from leeway_drift.streaming.judging import Judged, Judging, Key
 from leeway_training.configfile import read_config
 from leeway_training.dataset import build_dataset
 from leeway_training.pipeline import fit

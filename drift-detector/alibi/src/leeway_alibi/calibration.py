@@ -11,6 +11,7 @@ import numpy.typing as npt
 from leeway_alibi.classifier import MIN_ROWS, SAMPLE_ROWS, Classifier
 from leeway_alibi.methods import InsufficientError, Thresholds
 from leeway_alibi.table import Table
+from leeway_drift.profile.calibrate import LEFT_OUT
 from leeway_drift.statistics.max_t import Spread, threshold_of
 
 MIN_BLOCKS = 50
@@ -18,9 +19,6 @@ MIN_BLOCKS = 50
 
 MAX_BLOCKS = 60
 """Blocks measured at most: a start must not take minutes."""
-
-LEFT_OUT = 3
-"""Neighbours on either side that are left out of a block's reference, since they resemble it."""
 
 HIGHEST_MEDIAN = 0.5
 """Half of the scale, which ends at 1; where ordinary blocks take more, what drift adds does not show."""

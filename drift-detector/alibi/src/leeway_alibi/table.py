@@ -45,7 +45,7 @@ class Table:
         """
         numeric = sum(feature.categories is None for feature in features)
         expected = (numeric, len(features) - numeric)
-        if numbers.ndim != 2 or codes.ndim != 2 or (numbers.shape[1], codes.shape[1]) != expected:  # noqa: PLR2004
+        if numbers.ndim != 2 or codes.ndim != 2 or (numbers.shape[1], codes.shape[1]) != expected:  # noqa: PLR2004 - tables
             raise ValueError(f"numbers {numbers.shape} and codes {codes.shape}, expected {expected} columns")
         if len(numbers) != len(codes):
             raise ValueError(f"{len(numbers)} rows of numbers and {len(codes)} rows of codes, expected equally many")

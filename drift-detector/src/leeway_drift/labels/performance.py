@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from leeway_drift.labels.target import Target, Task
-from leeway_drift.statistics.performance import performance_metrics
+from leeway_drift.labels.target import Target
+from leeway_drift.statistics.performance import Task, performance_metrics
 
 Float64Array = npt.NDArray[np.float64]
 

@@ -127,14 +127,14 @@ class Redaction:
 
 
 def _missing(value: object) -> bool:
-    return value is None or (not isinstance(value, str) and math.isnan(float(value)))  # type: ignore[arg-type]
+    return value is None or (not isinstance(value, str) and math.isnan(float(value)))  # type: ignore[arg-type]  # a number
 
 
 def _text(value: object) -> str:
     """A number as the model sees it, in the fewest digits, so that 7, 7.0 and its float32 are one entity."""
     if isinstance(value, str):
         return value
-    number = np.float32(value)  # type: ignore[arg-type]
+    number = np.float32(value)  # type: ignore[arg-type]  # a number: rows hold nothing else
     return str(int(number)) if number == np.trunc(number) and np.isfinite(number) else str(number)
 
 

@@ -3,25 +3,17 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
 from leeway_drift.columns import column_names
+from leeway_drift.statistics.performance import Task
 
 _MAX_CLASSES = 1024
 _LARGEST_VALUE = float(np.finfo(np.float32).max)
 """Predictions are float32, and the square of an error of two such is finite."""
 _ROUNDING = 1e-3  # probabilities are float32, and some models round theirs to three digits
-
-
-class Task(StrEnum):
-    """The kinds of task, as a bundle's manifest names them."""
-
-    BINARY = "binary_classification"
-    MULTICLASS = "multiclass_classification"
-    REGRESSION = "regression"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,4 +110,4 @@ def _named(columns: frozenset[str]) -> Target | None:
     names = tuple(column_names("probabilities", width))
     if width < 2 or not columns.issuperset(names):  # noqa: PLR2004 - a classification has two classes or more
         return None
-    return Target(Task.BINARY if width == 2 else Task.MULTICLASS, names)  # noqa: PLR2004
+    return Target(Task.BINARY if width == 2 else Task.MULTICLASS, names)  # noqa: PLR2004 - as above

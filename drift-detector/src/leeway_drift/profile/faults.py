@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any, Self
 
@@ -138,7 +139,11 @@ def _applicable(column: Column) -> Iterator[tuple[str, Callable[[npt.NDArray[Any
     if len(commonest) > 1:
         a, b = (column.plan.categories[index] for index in commonest[:2])
         for fault in CATEGORICAL_FAULTS:
-            yield fault.name, lambda values, fault=fault: fault.apply(values, a, b)  # type: ignore[misc]
+            yield fault.name, partial(_between, fault, a, b)
+
+
+def _between(fault: CategoricalFault, a: str, b: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return fault.apply(values, a, b)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

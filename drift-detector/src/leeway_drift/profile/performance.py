@@ -10,7 +10,7 @@ import numpy.typing as npt
 from leeway_drift.counting.counts import Integers
 from leeway_drift.profile.describe import rounded
 from leeway_drift.profile.errors import ProfileError
-from leeway_drift.statistics.performance import TASKS, performance_metrics
+from leeway_drift.statistics.performance import Task, performance_metrics
 
 _LEAST_LABELS = 100
 """Known labels without which a window has no performance."""
@@ -25,7 +25,7 @@ def window_performance(
     """Mean and standard deviation of each metric over the windows.
 
     Args:
-        task: one of ``TASKS``.
+        task: a ``Task``.
         labels: float ``[rows]``, NaN where unknown: classes or numbers.
         outputs: holds ``probabilities`` ``[rows, classes]``, or ``prediction`` ``[rows]`` or ``[rows, 1]`` for
             regression.
@@ -38,8 +38,8 @@ def window_performance(
     Raises:
         ProfileError: the task is unknown, the output is missing or a label is no class of it.
     """
-    if task not in TASKS:
-        raise ProfileError(f"task {task!r}, expected one of {', '.join(TASKS)}")
+    if task not in tuple(Task):
+        raise ProfileError(f"task {task!r}, expected one of {', '.join(Task)}")
     name = "prediction" if task == "regression" else "probabilities"
     if name not in outputs:
         raise ProfileError(f"labels are given, but no output {name!r} to hold them against")

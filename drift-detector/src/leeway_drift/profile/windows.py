@@ -7,7 +7,10 @@ import numpy as np
 from leeway_drift.counting.counts import Integers
 
 TICK_SECONDS = 10
-"""Event time is cut into ticks of this length; a window is a union of consecutive ticks."""
+"""Event time is cut into ticks of this length; a window is a union of consecutive ticks.
+
+The operator takes its evidence tick by tick, so this is also the age of what it decides on.
+"""
 
 MINIMUM_WINDOWS = 50
 """Windows of a reference below which it teaches no threshold."""

@@ -59,7 +59,7 @@ class WorkerProcess:
         with contextlib.suppress(ProcessLookupError):  # it has died already, which the first question will tell
             resource.prlimit(self._process.pid, resource.RLIMIT_AS, (memory_bytes, memory_bytes))
         assert self._process.stdin is not None  # noqa: S101 - both are pipes, as asked for
-        assert self._process.stdout is not None  # noqa: S101
+        assert self._process.stdout is not None  # noqa: S101 - as above
         self._to, self._from = self._process.stdin.fileno(), self._process.stdout.fileno()
         os.set_blocking(self._to, False)
         os.set_blocking(self._from, False)

@@ -266,8 +266,16 @@ class Engine:
             for slot in SLOTS
             if state.rows_seen.get(slot) and (coverage := self._coverage.get((stream.namespace, stream.model, slot)))
         ]
-        coverage = min(known, default=None)
-        return view(stream, state, profile=self._profiles.state(stream), coverage=coverage, blind=self.sharing.reason)
+        silence = self.detector.clock() - state.last_seen
+        silent = silence >= self.detector.limits.stream_silent_seconds
+        return view(
+            stream,
+            state,
+            profile=self._profiles.state(stream),
+            coverage=min(known, default=None),
+            blind=self.sharing.reason,
+            silent=f"no traffic: the last event came {silence / 60:.0f} minutes ago" if silent else None,
+        )
 
     def _set_profile(self, stream: Stream, found: ProfileState) -> None:
         state = self.detector.streams.get(stream)

@@ -111,6 +111,7 @@ def _from_store(options: argparse.Namespace) -> Iterator[list[dict[str, Any]]]:
 
 
 def _from_detector(options: argparse.Namespace) -> Iterator[list[dict[str, Any]]]:
+    # An export from a store needs neither.
     import httpx  # noqa: PLC0415
     import orjson  # noqa: PLC0415
 

@@ -13,7 +13,6 @@ from pydantic import AwareDatetime
 
 from leeway_drift.labels.feedback import Feedback, UnreadableFeedback, UnsupportedMediaType, read_feedback
 from leeway_drift.labels.joins import Decision, Outcome
-from leeway_drift.labels.target import Task
 from leeway_drift.labels.threshold import Costs, propose
 from leeway_drift.reading.events import Stream
 from leeway_drift.service.bodies import Bodies
@@ -29,6 +28,7 @@ from leeway_drift.service.predictions import PredictionLog
 from leeway_drift.service.store.database import StoreUnavailable
 from leeway_drift.service.store.reading import Selection, records
 from leeway_drift.service.store.tables import to_microseconds
+from leeway_drift.statistics.performance import Task
 
 logger = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ def _add_performance(router: APIRouter, log: PredictionLog) -> None:
 
 
 def _add_threshold(router: APIRouter, log: PredictionLog) -> None:
-    Cost = Annotated[float | None, Query(gt=0, le=1e12, description="In any unit; both or neither.")]  # noqa: N806
+    Cost = Annotated[float | None, Query(gt=0, le=1e12, description="In any unit; both or neither.")]  # noqa: N806 - a type
 
     @router.get("/v1/threshold/{namespace}/{model}/{version}", summary="Propose a decision threshold from labels")
     def threshold(

@@ -6,9 +6,9 @@ from typing import Self
 from pydantic import BaseModel, Field
 
 from leeway_drift.labels.joins import Decision, Outcome, Predicted
-from leeway_drift.labels.target import Task
 from leeway_drift.labels.threshold import Proposal
 from leeway_drift.service.scores import Performance
+from leeway_drift.statistics.performance import Task
 
 
 class Candidate(BaseModel):

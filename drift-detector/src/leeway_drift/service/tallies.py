@@ -9,11 +9,12 @@ from enum import StrEnum
 
 from leeway_drift.labels.joins import Outcome
 from leeway_drift.reading.events import Stream
+from leeway_drift.streaming.limits import Limits
 
 MAX_VERSIONS = 64
 """Versions counted one by one; the one that was silent longest makes room."""
 
-FORGOTTEN_SECONDS = 26 * 3600.0
+FORGOTTEN_SECONDS = Limits().stream_forgotten_seconds
 """Silence after which a version is counted no more, as its stream is watched no more by then."""
 
 DELAY_BUCKETS = (60.0, 600.0, 3600.0, 6 * 3600.0, 86400.0, 3 * 86400.0, 7 * 86400.0, 30 * 86400.0)

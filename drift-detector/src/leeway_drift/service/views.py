@@ -9,6 +9,7 @@ from leeway_drift.detectors.interface import Window
 from leeway_drift.reading.events import Kind, Stream
 from leeway_drift.service.profiles import NOT_FETCHED, ProfileState
 from leeway_drift.streaming.judging import Judged, Key, Past, insufficient
+from leeway_drift.streaming.persistence import AT_ONCE
 from leeway_drift.streaming.streams import Outcome, StreamState
 
 
@@ -106,8 +107,12 @@ def view(
     coverage: float | None = None,
     drill: str | None = None,
     blind: str | None = None,
+    silent: str | None = None,
 ) -> View:
-    """Look at a stream; by the engine's thread alone. If it is blind, for this reason, all detectors say so."""
+    """Look at a stream; by the engine's thread alone. If it is blind, for this reason, all detectors say so.
+
+    If it is silent, those say so that speak of this moment's traffic; their alarm stands until there is better news.
+    """
     opened = None
     if state.window is not None and state.rules is not None:
         first = state.window.first
@@ -126,8 +131,9 @@ def view(
         coverage=coverage,
         open=opened,
         judged={
-            key: judged if blind is None else replace(judged, judgement=insufficient(key, blind))
+            key: judged if reason is None else replace(judged, judgement=insufficient(key, reason))
             for key, judged in state.judging.judged.items()
+            for reason in [blind or (silent if key[0] in AT_ONCE else None)]
         },
         history=tuple(state.judging.history),
         latest=state.judging.latest,

@@ -1,11 +1,20 @@
 """How good answers are, once labels are known; metrics that are not defined on a set of rows are left out."""
 
+from enum import StrEnum
+
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-TASKS = ("binary_classification", "multiclass_classification", "regression")
+
+class Task(StrEnum):
+    """The kinds of task, as a bundle's manifest names them."""
+
+    BINARY = "binary_classification"
+    MULTICLASS = "multiclass_classification"
+    REGRESSION = "regression"
+
 
 _SMALLEST = 1e-7  # keeps the logarithm finite where a float32 probability is exactly 0 or 1
 
@@ -14,7 +23,7 @@ def performance_metrics(task: str, labels: Floats, answers: Floats) -> dict[str,
     """Metrics of some rows.
 
     Args:
-        task: one of ``TASKS``.
+        task: a ``Task``.
         labels: classes or numbers ``[n]``, n > 0, all known.
         answers: probabilities ``[n, classes]``, or numbers ``[n, 1]`` for regression.
 
@@ -23,7 +32,7 @@ def performance_metrics(task: str, labels: Floats, answers: Floats) -> dict[str,
         ``accuracy``; if there are two classes also ``brier``, ``f1`` (of class 1 at probability 1/2),
         ``calibration_gap`` (mean probability of class 1 - its rate) and ``auc`` (Mann-Whitney).
     """
-    if task == "regression":
+    if task == Task.REGRESSION:
         error = answers[:, 0] - labels
         return {
             "mae": float(np.abs(error).mean()),
@@ -36,7 +45,7 @@ def performance_metrics(task: str, labels: Floats, answers: Floats) -> dict[str,
         "log_loss": float(-np.log(hit).mean()),
         "accuracy": float((answers.argmax(axis=1) == classes).mean()),
     }
-    if task == "binary_classification":
+    if task == Task.BINARY:
         positive = answers[:, 1]
         metrics["brier"] = float(((positive - classes) ** 2).mean())
         metrics["calibration_gap"] = float(positive.mean() - classes.mean())

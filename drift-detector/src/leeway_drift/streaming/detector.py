@@ -190,8 +190,6 @@ class Detector:
         """Close what is due at this reading of the clock, in all streams."""
         for stream, state in self.streams.items():
             self._close(stream, state, now)
-            if (silence := now - state.last_seen) >= self.limits.stream_silent_seconds:
-                state.judging.fall_silent(f"no traffic: the last event came {silence / 60:.0f} minutes ago")
         for drill in self.drills.values():
             self._close(drill.stream, drill.state, now, drill)
         self.closed = max(self.closed, self.timeline.closed_at(now))
@@ -346,8 +344,8 @@ class Detector:
 
     def _settle(self, inferences: Iterable[Joined]) -> None:
         for joined in inferences:
-            if joined.prediction is not None:
-                self._predictions.append(joined.prediction)
+            if (prediction := joined.prediction()) is not None:
+                self._predictions.append(prediction)
             request = joined.request
             if request is None or not self._awaits_answer(request.envelope):
                 continue

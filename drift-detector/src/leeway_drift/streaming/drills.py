@@ -4,9 +4,10 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 
+from leeway_drift.profile.windows import TICK_SECONDS
 from leeway_drift.reading.events import Stream
 from leeway_drift.streaming.streams import StreamState
-from leeway_drift.streaming.timeline import TICK_SECONDS, Timeline
+from leeway_drift.streaming.timeline import Timeline
 
 SHORTEST_TICK_SECONDS = 0.25
 _PREFIX = re.compile(r"drill-([0-9a-f]{32})-")

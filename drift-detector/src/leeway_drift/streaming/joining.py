@@ -35,9 +35,8 @@ class Joined:
     request: Half | None
     response: Half | None
 
-    @property
     def prediction(self) -> Prediction | None:
-        """What the store keeps: no prediction without a response, and one without features if its request is lost."""
+        """Make what the store keeps: none without a response, and one without features if its request is lost."""
         if self.response is None:
             return None
         envelope = self.response.envelope

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from leeway_drift.counting.plan import Plan
 from leeway_drift.detectors.interface import Detector, Judgement, Reference, Verdict, Window
+from leeway_drift.statistics.scoring import TRAILING_WINDOWS
 from leeway_drift.streaming.persistence import AT_ONCE, Persistence
 
-TRAILING_WINDOWS = 7
 ADOPTED_AFTER = 28
 """Windows in a row kept out of the trailing reference, until it starts anew from what has become ordinary.
 
@@ -133,12 +133,6 @@ class Judging:
         for detector in detectors:
             if detector.name in AT_ONCE:
                 self._note(_ask(detector, window, tuple(self.trailing), timed), window)
-
-    def fall_silent(self, reason: str) -> None:
-        """Take back what was said of the traffic of a moment ago; an alarm stands until there is better news."""
-        for key, judged in self.judged.items():
-            if key[0] in AT_ONCE and judged.judgement.verdict is not Verdict.INSUFFICIENT:
-                self.judged[key] = replace(judged, judgement=insufficient(key, reason))
 
     def add(self, judgements: Iterable[Judgement], window: Window) -> None:
         """Take what a backend says, some time after the window closed; an older window changes nothing any more."""

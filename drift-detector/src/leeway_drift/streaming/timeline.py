@@ -4,8 +4,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-TICK_SECONDS = 10.0
-"""Of event time; the operator takes its evidence tick by tick, so this is also the age of what it decides on."""
+from leeway_drift.profile.windows import TICK_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 
 from leeway_drift.counting.counts import Counts
 from leeway_drift.detectors.interface import Window
+from leeway_drift.profile.quality import QUALITY_ROWS
 from leeway_drift.streaming.sample import Sample
 from leeway_drift.streaming.ticks import Tick
 from leeway_drift.streaming.timeline import Timeline
-
-SLIDING_ROWS = 200
-"""Rows the sliding window of data quality holds at least: a ratio of 2 % is then four rows."""
 
 _SLIDING_PARTS = 32
 
@@ -66,7 +64,7 @@ class OpenWindow:
 
 @dataclass(slots=True)
 class SlidingWindow:
-    """The last ticks that have ``SLIDING_ROWS`` rows together.
+    """The last ticks that have ``QUALITY_ROWS`` rows together.
 
     Attributes:
         parts: (first tick, last tick, counts), oldest first. With little traffic the oldest are merged, so that there
@@ -81,7 +79,7 @@ class SlidingWindow:
             return
         self.parts.append((tick.index, tick.index, counts))
         rows = sum(part.rows for _, _, part in self.parts)
-        while rows - self.parts[0][2].rows >= SLIDING_ROWS:
+        while rows - self.parts[0][2].rows >= QUALITY_ROWS:
             rows -= self.parts.popleft()[2].rows
         if len(self.parts) > _SLIDING_PARTS:
             (first, _, older), (_, last, newer) = self.parts.popleft(), self.parts.popleft()

@@ -8,9 +8,10 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from leeway_drift.labels.privacy import Handling, Privacy
-from leeway_drift.labels.target import Target, Task
+from leeway_drift.labels.target import Target
 from leeway_drift.reading.events import Stream
 from leeway_drift.service.store.tables import versions
+from leeway_drift.statistics.performance import Task
 
 
 class Known(NamedTuple):
