@@ -1,4 +1,5 @@
 import math
+import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
@@ -46,6 +47,12 @@ def test_an_insufficient_window_is_a_gap_and_not_a_zero():
     drawn = parsed(lines("slow", ["1", "2", "3", "4"], [0.5, None, 0.5, 0.6]))
 
     assert drawn.find("path").attrib["d"].count("M") == 2
+
+
+def test_the_largest_ratio_there_is_stays_on_the_canvas():
+    drawn = parsed(lines("slow", ["1", "2"], [sys.float_info.max, 1.0]))
+
+    assert [float(point.attrib["cy"]) <= HEIGHT for point in drawn.findall("circle")] == [True, True]
 
 
 def test_an_alarm_is_marked():

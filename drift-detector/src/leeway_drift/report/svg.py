@@ -102,7 +102,7 @@ def lines(title: str, times: Sequence[str], ratios: Sequence[float | None], *, a
     step = (WIDTH - _LEFT - _RIGHT) / max(len(ratios) - 1, 1)
 
     def height_of(ratio: float) -> float:
-        return floor - (floor - _TOP) * max(ratio, 0.0) / top
+        return floor - (floor - _TOP) * (max(ratio, 0.0) / top)  # divided first: a huge ratio must not overflow
 
     marks = [
         _line("axis", _LEFT, floor, WIDTH - _RIGHT, floor),
