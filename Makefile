@@ -17,6 +17,8 @@ export LEEWAY_UV
 
 # A project of its own, since the SDK it tests with does not resolve together with the server.
 CONFORMANCE := model/serving/conformance
+# The model server with a fault that a test asks for: of no image that is shipped.
+FAULTS := tests/faults
 PACKAGES := model/training model/serving drift-detector drift-detector/alibi operators
 cluster = cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m cluster
 images = cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m images
@@ -67,11 +69,11 @@ lint: ## Ruff over everything, the import contracts of each package, shellcheck
 	@git ls-files '*.sh' | xargs "$$LEEWAY_UV" run --frozen shellcheck
 	@for package in $(PACKAGES); do (cd $$package && echo "== import contracts: $$package" && "$$LEEWAY_UV" run --frozen --all-extras lint-imports); done
 types: ## mypy --strict in each package's own environment
-	@for package in $(PACKAGES) $(CONFORMANCE) scripts; do (cd $$package && echo "== types: $$package" && "$$LEEWAY_UV" run --frozen --all-extras mypy); done
+	@for package in $(PACKAGES) $(CONFORMANCE) $(FAULTS) scripts; do (cd $$package && echo "== types: $$package" && "$$LEEWAY_UV" run --frozen --all-extras mypy); done
 # CI: Hypothesis then draws the same examples every time; `pytest` in a package still searches at random.
 unit: export CI := true
 unit: ## Unit and contract tests of each package
-	@for package in $(PACKAGES) $(CONFORMANCE) scripts; do (cd $$package && echo "== tests: $$package" && "$$LEEWAY_UV" run --frozen --all-extras pytest -q --junitxml="$(CURDIR)/build/tests/$$(basename $$package).xml"); done
+	@for package in $(PACKAGES) $(CONFORMANCE) $(FAULTS) scripts; do (cd $$package && echo "== tests: $$package" && "$$LEEWAY_UV" run --frozen --all-extras pytest -q --junitxml="$(CURDIR)/build/tests/$$(basename $$package).xml"); done
 chart: tools ## Rendered manifests: policy, schemas, one test per value
 	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/chart.xml tests/chart
 e2e: ## The end-to-end story on the built-in cluster, which it starts if need be

@@ -83,6 +83,11 @@ IMAGES = {
     ),
 }
 
+# Built by name only, for tests: no part of what is shipped.
+TEST_IMAGES = {
+    "onnx-server-faulty": _image("tests/faults", "model/serving/pyproject.toml", "model/serving/src", megabytes=300),
+}
+
 
 def build(name: str) -> Built:
     """Return the image `name`, built unless an archive of the same content is there. Building needs root.
@@ -94,9 +99,7 @@ def build(name: str) -> Built:
         ImageTooLargeError: it is over its limit.
         ValueError: there is no image of that name.
     """
-    if name not in IMAGES:
-        raise ValueError(f"image {name!r}: expected one of {', '.join(IMAGES)}")
-    image, folder = IMAGES[name], paths.cache() / "images"
+    image, folder = _recipe(name), paths.cache() / "images"
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder / "lock"), tempfile.TemporaryDirectory(dir=folder) as temporary:
         context = Path(temporary)
@@ -199,11 +202,18 @@ def check_size(name: str, size: int) -> None:
     Raises:
         ImageTooLargeError: `size`, in bytes, is over it.
     """
-    limit = IMAGES[name].limit
+    limit = _recipe(name).limit
     if size > limit:
         raise ImageTooLargeError(
             f"image {name}: {size / _MEGABYTE:.0f} MB, expected at most {limit / _MEGABYTE:.0f} MB"
         )
+
+
+def _recipe(name: str) -> Image:
+    known = IMAGES | TEST_IMAGES
+    if name not in known:
+        raise ValueError(f"image {name!r}: expected one of {', '.join(known)}")
+    return known[name]
 
 
 def _uv_image(folder: Path) -> tuple[str, Path]:

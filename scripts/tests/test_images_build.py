@@ -10,12 +10,13 @@ import pytest
 from cluster import paths
 from images import build
 
-ALL = sorted(build.IMAGES)
+RECIPES = build.IMAGES | build.TEST_IMAGES
+ALL = sorted(RECIPES)
 
 
 def containerfile(name: str) -> str:
     """The Containerfile up to the image's target, which is all that is built of it."""
-    image = build.IMAGES[name]
+    image = RECIPES[name]
     text = (paths.REPOSITORY / image.containerfile).read_text()
     if image.target is None:
         return text
@@ -92,7 +93,7 @@ def test_every_image_runs_its_command_as_uid_10001_without_a_shell_in_between(na
     entrypoint = re.search(r"^ENTRYPOINT (.*)$", stage, re.MULTILINE)
     assert entrypoint
     (command,) = json.loads(entrypoint[1])
-    scripts = (paths.REPOSITORY / build.IMAGES[name].package / "pyproject.toml").read_text()
+    scripts = (paths.REPOSITORY / RECIPES[name].package / "pyproject.toml").read_text()
     assert f"\n{command} = " in scripts
 
 
@@ -113,12 +114,12 @@ def test_plain_docker_is_let_into_everything_that_a_containerfile_copies(name: s
         for source in arguments.split()[:-1]
     ]
     assert set(copied) <= allowed
-    assert set(copied) == set(build.IMAGES[name].sources)
+    assert set(copied) == set(RECIPES[name].sources)
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_onnxruntime_never_reports_to_its_maker(name: str) -> None:
-    lock = (paths.REPOSITORY / build.IMAGES[name].package / "uv.lock").read_text()
+    lock = (paths.REPOSITORY / RECIPES[name].package / "uv.lock").read_text()
     if 'name = "onnxruntime"' in lock:
         assert containerfile(name).count("ORT_DISABLE_TELEMETRY=1") == 2  # where it is tried, and where it serves
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from leeway_serving.capture.sink import HttpSink
 from leeway_serving.connection import Connection
 from leeway_serving.errors import ModelError
 from leeway_serving.http import Admission, Limits
-from leeway_serving.loading import Told, load
+from leeway_serving.loading import Served, Told, load
 from leeway_serving.metrics import Metrics
 
 _log = logging.getLogger(__name__)
@@ -58,12 +58,13 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(settings: Settings, *, started: float) -> None:
+async def serve(settings: Settings, *, started: float, load: Callable[..., Served] = load) -> None:
     """Serves until SIGTERM or SIGINT, then answers what is in flight, sends the events that are left, and returns.
 
     Args:
         settings: where and what.
         started: `time.perf_counter()` of the start of the process.
+        load: verifies and loads the model.
 
     Raises:
         OSError: when the metrics port is taken.
@@ -110,7 +111,7 @@ async def serve(settings: Settings, *, started: float) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    loading = asyncio.create_task(_load(settings, app, metrics, started))
+    loading = asyncio.create_task(_load(settings, app, metrics, started, load))
     try:
         await server.serve()
     finally:
@@ -122,7 +123,9 @@ async def serve(settings: Settings, *, started: float) -> None:
     _log.info("stopped")
 
 
-async def _load(settings: Settings, app: Application, metrics: Metrics, started: float) -> None:
+async def _load(
+    settings: Settings, app: Application, metrics: Metrics, started: float, load: Callable[..., Served]
+) -> None:
     """Waits for the model and loads it; one that must not be served leaves the server up and not ready."""
     directory = settings.model_dir
     await _appearance(directory, app)
