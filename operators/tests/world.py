@@ -297,6 +297,13 @@ class World:
         self.objects[resource, name]["metadata"]["annotations"].update(annotations)
         self._written()
 
+    def merge(self, resource: api.Resource, namespace: str, name: str, patch: Mapping[str, Any]) -> None:
+        """See `Api.merge`."""
+        assert namespace == NAMESPACE
+        self._write("merge", resource)
+        _merge(self.objects[resource, name], json.loads(json.dumps(patch)))
+        self._written()
+
     def delete(self, resource: api.Resource, namespace: str, name: str) -> None:
         """See `Api.delete`."""
         assert namespace == NAMESPACE
@@ -327,6 +334,14 @@ class World:
             "shares": self.shares(),
             "history": [(record.version, record.outcome) for record in status.history],
         }
+
+
+def _merge(into: dict[str, Any], patch: Mapping[str, Any]) -> None:
+    for key, value in patch.items():
+        if isinstance(value, dict):
+            _merge(into.setdefault(key, {}), value)
+        else:
+            into[key] = value
 
 
 def _selected(item: Mapping[str, Any], selector: str) -> bool:

@@ -67,6 +67,29 @@ class DeleteRuntime:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RestartSlot:
+    """Set the annotation `leeway.dev/restartedAt` of a slot's pods' template: KServe replaces the pods one by one."""
+
+    slot: Slot
+    name: str
+    at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteRecord:
+    """Write the ConfigMap with the record of a finished attempt; one of the same name is of the same attempt."""
+
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteRecord:
+    """Delete a record's ConfigMap, if it is there."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Emit:
     """Record a Kubernetes Event. The same `key` is one Event, however often it is emitted."""
 
@@ -85,6 +108,9 @@ Action = (
     | ApplyRoute
     | SetMinReplicas
     | DeleteRuntime
+    | RestartSlot
+    | WriteRecord
+    | DeleteRecord
     | Emit
 )
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from leeway_operators.core.model import (
-    OUTCOME_REASONS,
     Arm,
     Condition,
     Followed,
@@ -74,14 +73,18 @@ def status_of(body: Mapping[str, Any]) -> Status:
         stable=_arm_of(value.get("stable")),
         candidate=_arm_of(value.get("candidate")),
         previous=_arm_of(value.get("previous")),
+        leaving=_arm_of(value.get("leaving")),
+        promoting=value.get("promoting"),
         weights=Weights(a=weights.get("a", 0), b=weights.get("b", 0)),
         route=_followed_of(value.get("route")),
         history=tuple(
             Record(
+                number=entry["number"],
                 version=entry["version"],
                 revision=entry["revision"],
                 slot=entry["slot"],
                 outcome=entry["outcome"],
+                reason=entry["reason"],
                 time=_time(entry["time"]),
             )
             for entry in value.get("history", [])
@@ -119,20 +122,22 @@ def _followed(followed: Followed) -> dict[str, Any]:
 
 def status_document(status: Status) -> dict[str, Any]:
     """The status subresource; a role that nobody has is absent."""
-    roles = {"stable": status.stable, "candidate": status.candidate, "previous": status.previous}
+    roles = {"stable": status.stable, "candidate": status.candidate, "previous": status.previous, "leaving": status.leaving}
     return {
         "observedGeneration": status.generation,
         "phase": status.phase,
         **{role: _arm(arm, status.weights) for role, arm in roles.items() if arm is not None},
+        **({"promoting": status.promoting} if status.promoting is not None else {}),
         "weights": {"a": status.weights.a, "b": status.weights.b},
         **({"route": _followed(status.route)} if status.route is not None else {}),
         "history": [
             {
+                "number": record.number,
                 "version": record.version,
                 "revision": record.revision,
                 "slot": record.slot,
                 "outcome": record.outcome,
-                "reason": OUTCOME_REASONS[record.outcome],
+                "reason": record.reason,
                 "time": timestamp(record.time),
             }
             for record in status.history

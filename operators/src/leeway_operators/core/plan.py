@@ -114,7 +114,11 @@ def _finish_switch(step: _Step, seen: Seen, now: datetime) -> _Step:
         return step
     if seen.route.weights != status.weights:
         return step
-    ended = _ended(arm, "Undone" if _is_undo(status) else "Promoted", now)
+    ended = (
+        _ended(status, arm, "Undone", "Reverted", now)
+        if _is_undo(status)
+        else _ended(status, arm, "Promoted", "Verified", now)
+    )
     status = replace(
         status,
         stable=replace(arm, since=now),
@@ -150,14 +154,14 @@ def _choose_candidate(step: _Step, rollout: Rollout, seen: Seen, now: datetime) 
     if stable is not None and status.has_stable(target):
         if candidate is None:
             return step
-        ended = _ended(candidate, "Withdrawn", now)
+        ended = _ended(status, candidate, "Withdrawn", "SpecReverted", now)
         event = _ended_event(candidate, ended, f"the spec is back at version {stable.release.version}")
         return _Step(replace(status, candidate=None).recorded(ended), (*step.events, event))
     if rollout.paused or (candidate is not None and candidate.release.revision == target.revision):
         return step
     events = step.events
     if candidate is not None:
-        ended = _ended(candidate, "Superseded", now)
+        ended = _ended(status, candidate, "Superseded", "NewRelease", now)
         events = (*events, _ended_event(candidate, ended, f"version {target.version} was released"))
         status = replace(status, candidate=None).recorded(ended)
     slot = other(stable.slot) if stable is not None else _first_slot(seen, target.revision)
@@ -187,9 +191,17 @@ def _first_slot(seen: Seen, revision: str) -> Slot:
     return "b" if seen.slots["b"].runs(revision) and not seen.slots["a"].runs(revision) else "a"
 
 
-def _ended(arm: Arm, outcome: Outcome, now: datetime) -> Record:
+def _ended(status: Status, arm: Arm, outcome: Outcome, reason: str, now: datetime) -> Record:
     release = arm.release
-    return Record(version=release.version, revision=release.revision, slot=arm.slot, outcome=outcome, time=now)
+    return Record(
+        number=status.history[0].number + 1 if status.history else 1,
+        version=release.version,
+        revision=release.revision,
+        slot=arm.slot,
+        outcome=outcome,
+        reason=reason,
+        time=now,
+    )
 
 
 def _ended_event(arm: Arm, record: Record, why: str) -> Emit:

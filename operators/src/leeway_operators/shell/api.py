@@ -1,4 +1,4 @@
-"""What the operator asks of a Kubernetes API server: six verbs on plain dictionaries."""
+"""What the operator asks of a Kubernetes API server: seven verbs on plain dictionaries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices")
 EVENTS = Resource("events.k8s.io", "v1", "events")
 SERVICES = Resource("", "v1", "services")
 PODS = Resource("", "v1", "pods")
+CONFIG_MAPS = Resource("", "v1", "configmaps")
 
 
 class Api(Protocol):
@@ -43,6 +44,9 @@ class Api(Protocol):
 
     def annotate(self, resource: Resource, namespace: str, name: str, annotations: Mapping[str, str]) -> None:
         """Merge annotations into an object."""
+
+    def merge(self, resource: Resource, namespace: str, name: str, patch: Mapping[str, Any]) -> None:
+        """Merge-patch an object."""
 
     def delete(self, resource: Resource, namespace: str, name: str) -> None:
         """Delete; an object that is gone is no error."""

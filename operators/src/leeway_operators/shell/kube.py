@@ -127,13 +127,17 @@ class Cluster:
 
     def annotate(self, resource: Resource, namespace: str, name: str, annotations: Mapping[str, str]) -> None:
         """Merge annotations into an object."""
+        self.merge(resource, namespace, name, {"metadata": {"annotations": dict(annotations)}})
+
+    def merge(self, resource: Resource, namespace: str, name: str, patch: Mapping[str, Any]) -> None:
+        """Merge-patch an object."""
         self._objects.patch_namespaced_custom_object(
             resource.group,
             resource.version,
             namespace,
             resource.plural,
             name,
-            {"metadata": {"annotations": dict(annotations)}},
+            dict(patch),
             field_manager=FIELD_MANAGER,
             _content_type=_MERGE,
             _request_timeout=_TIMEOUT,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from leeway_operators.core.actions import Action, DeleteRuntime, Emit, SetStatus, StopSlot
+from leeway_operators.core.actions import Action, DeleteRecord, DeleteRuntime, Emit, RestartSlot, SetStatus, StopSlot
 from leeway_operators.core.model import Arm
 from leeway_operators.shell.reconcile import Reconciled
 
@@ -64,7 +64,7 @@ def _told(action: Action) -> str:
             return f"Emit {action.reason}"
         case SetStatus():
             return "SetStatus"
-        case StopSlot() | DeleteRuntime():
+        case StopSlot() | DeleteRuntime() | RestartSlot() | DeleteRecord():
             return f"{type(action).__name__} {action.name}"
         case _:
             return f"{type(action).__name__} {action.body['metadata']['name']}"

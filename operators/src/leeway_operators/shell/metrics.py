@@ -61,13 +61,14 @@ class Metrics(Collector):
             self._forget(key)
             return
         if key not in self._last:
-            for outcome, reason in OUTCOME_REASONS.items():
-                self._outcomes.labels(*key, outcome, reason)
+            for outcome, reasons in OUTCOME_REASONS.items():
+                for reason in reasons:
+                    self._outcomes.labels(*key, outcome, reason)
             self._errors.labels(*key)
         self._last[key] = result.after
         for record in result.after.history:
             if record not in result.before.history:
-                self._outcomes.labels(*key, record.outcome, OUTCOME_REASONS[record.outcome]).inc()
+                self._outcomes.labels(*key, record.outcome, record.reason).inc()
 
     def failed(self, key: Key) -> None:
         """Count a reconciliation that raised."""
@@ -76,8 +77,9 @@ class Metrics(Collector):
     def _forget(self, key: Key) -> None:
         if self._last.pop(key, None) is None:
             return
-        for outcome, reason in OUTCOME_REASONS.items():
-            self._outcomes.remove(*key, outcome, reason)
+        for outcome, reasons in OUTCOME_REASONS.items():
+            for reason in reasons:
+                self._outcomes.remove(*key, outcome, reason)
         self._errors.remove(*key)
 
 

@@ -109,6 +109,7 @@ def _slot(
         exists=True,
         release=_release(service),
         stopped=service["metadata"].get("annotations", {}).get(objects.STOP, "false").lower() == "true",
+        restarted_at=service["spec"]["predictor"].get("annotations", {}).get(objects.RESTARTED_AT),
         kserve_ready=ready.get("status") == "True",
         kserve_message=ready.get("message", "") or ready.get("reason", "") or "no condition Ready yet",
         deployment=_deployment(deployment) if deployment is not None else None,

@@ -14,11 +14,14 @@ from leeway_operators.core.actions import (
     ApplyRoute,
     ApplySlot,
     CopyRuntime,
+    DeleteRecord,
     DeleteRuntime,
     Emit,
+    RestartSlot,
     SetMinReplicas,
     SetStatus,
     StopSlot,
+    WriteRecord,
 )
 from leeway_operators.core.model import Rollout, Seen, Status, other
 from leeway_operators.core.plan import plan
@@ -108,6 +111,13 @@ class Reconciler:
                 cluster.apply(api.HPAS, action.body)
             case DeleteRuntime():
                 cluster.delete(api.RUNTIMES, namespace, action.name)
+            case RestartSlot():
+                template = {"spec": {"predictor": {"annotations": {objects.RESTARTED_AT: action.at}}}}
+                cluster.merge(api.INFERENCE_SERVICES, namespace, action.name, template)
+            case WriteRecord():
+                cluster.create(api.CONFIG_MAPS, action.body)
+            case DeleteRecord():
+                cluster.delete(api.CONFIG_MAPS, namespace, action.name)
             case Emit():
                 self._emit(rollout, action, now)
             case _:
