@@ -50,6 +50,13 @@ down: ## Stop the cluster and leave nothing of it
 clean: ## Stop every cluster and remove all that is cached
 	@$(cluster) clean
 
+##@ Rollouts
+PROFILE ?= steady
+RATE ?= 50
+SECONDS ?= 60
+load-test: ## Real flights over HTTPS against an objective: make load-test PROFILE=burst RATE=50 SECONDS=60
+	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen --group load python -m load --profile "$(PROFILE)" --rate "$(RATE)" --seconds "$(SECONDS)"
+
 ##@ Without a cluster
 serve: ## Train if needed and serve the flights model on http://127.0.0.1:8080
 	@scripts/serve.sh
@@ -82,4 +89,4 @@ e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up test status env load demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart e2e help
+.PHONY: up test status env load load-test demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart e2e help
