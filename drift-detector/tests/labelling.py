@@ -69,7 +69,7 @@ class Clock:
         self.now += timedelta(**duration)
 
 
-class Losses(list[tuple[str, str, str, str, float]]):
+class Losses(list[tuple[Stream, str, float, datetime]]):
     """What an engine is told."""
 
     def __call__(self, *loss: Any) -> None:

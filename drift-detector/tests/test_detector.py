@@ -15,8 +15,8 @@ ROW = b'{"instances": [{"a": 1}]}'
 SMALL = Limits(queue_events=3, queue_bytes=100, remembered_events=10, streams=2)
 
 
-def detector(limits: Limits = SMALL, clock: Clock | None = None, *, join: bool = False) -> Detector:
-    return Detector(limits, clock or Clock(), lateness=5, join=join)
+def detector(limits: Limits = SMALL, clock: Clock | None = None) -> Detector:
+    return Detector(limits, clock or Clock(), lateness=5)
 
 
 def version(name: str) -> dict[str, str]:
@@ -58,7 +58,7 @@ def test_the_examples_end_where_they_belong(event: Callable):
 
 
 def test_a_response_may_come_before_its_request_and_twice():
-    watching = detector(Limits(), join=True)
+    watching = detector(Limits())
     answer = (headers(1, kind="response"), response([0.7]))
     send(watching, answer, (headers(1), ROW), answer)
     work(watching)
@@ -82,7 +82,7 @@ def from_logger(number: int, kind: str = "request") -> dict[str, str]:
 
 def test_a_request_counts_once_its_answer_has_come_and_never_if_the_model_refused_it():
     clock = Clock()
-    watching = detector(Limits(), clock, join=True)
+    watching = detector(Limits(), clock)
     send(watching, (from_logger(1), ROW), (from_logger(2), b'{"instances": [{"other": "x"}]}'))
     work(watching)
     before = outcomes(watching)
@@ -102,7 +102,7 @@ def test_a_request_counts_once_its_answer_has_come_and_never_if_the_model_refuse
 
 
 def test_a_request_that_says_it_was_refused_is_none():
-    watching = detector(Limits(), join=True)
+    watching = detector(Limits())
     send(watching, (headers(1) | {"ce-status": "400"}, ROW))
     work(watching)
     assert outcomes(watching) == {(Kind.REQUEST, Outcome.IGNORED): 1}
@@ -110,7 +110,7 @@ def test_a_request_that_says_it_was_refused_is_none():
 
 def test_an_answer_whose_request_never_comes_is_a_prediction_without_features():
     clock = Clock()
-    watching = detector(Limits(), clock, join=True)
+    watching = detector(Limits(), clock)
     send(watching, (headers(1, kind="response"), response([0.7])), (headers(2), ROW))
     work(watching)
     assert watching.take_predictions() == []

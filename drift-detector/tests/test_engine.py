@@ -1,5 +1,6 @@
 """From events to verdicts, through the running service: only time and the network are not real."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,7 @@ def test_a_restart_goes_on_where_it_stopped(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "damage", [b"", b"{}\n", b'{"format": "leeway-drift-snapshot", "version": 1, "sha256": "0"}\n{}']
+    "damage", [b"", b"{}\n", b'{"format": "leeway-drift-snapshot", "version": 2, "sha256": "0"}\n{}']
 )
 def test_a_snapshot_that_is_none_is_put_aside(tmp_path: Path, damage: bytes):
     (tmp_path / "snapshot.json").write_bytes(damage)
@@ -199,7 +200,7 @@ def test_each_closed_tick_is_compared_once_with_pairs(tmp_path: Path):
             attributes = {"slot": slot, "at": clock.now}
             client.post("/", headers=headers(1, **attributes), content=request([1.0, None]))
             client.post("/", headers=headers(1, kind="response", **attributes), content=response(scores))
-        service.engine.add_loss("models", "flights", "b", "1.0.0", 0.5)
+        service.engine.add_loss(FLIGHTS, "b", 0.5, datetime.fromtimestamp(clock.now, UTC))
         settled(service)
         clock.now += 15
         settled(service)
@@ -212,8 +213,23 @@ def test_each_closed_tick_is_compared_once_with_pairs(tmp_path: Path):
     assert again["ticks"] == []
     assert {role: arm["requests"] for role, arm in tick["arms"].items()} == {"candidate": 1, "stable": 1}
     assert tick["arms"]["candidate"]["loss"] == {"n": 1, "sum": 0.5, "sumsq": 0.25}
-    assert tick["arms"]["stable"]["outputs"]["probabilities.1"]["sum"] == pytest.approx(0.8)
-    assert tick["pairs"] == {"n": 2, "sum": pytest.approx(-0.1), "sumsq": pytest.approx(0.05), "flips": 1}
+    assert set(tick["arms"]["stable"]["outputs"]) == {"probabilities.0", "probabilities.1"}
+    assert tick["arms"]["stable"]["outputs"]["probabilities.1"] == {
+        "n": 2,
+        "sum": pytest.approx(0.8),
+        "sumsq": pytest.approx(0.4),
+        "bounded": True,
+    }
+    assert tick["pairs"] == {
+        "n": 2,
+        "sum": pytest.approx(-0.1),
+        "sumsq": pytest.approx(0.05),
+        "bounded": True,
+        "labelled": 2,
+        "flips": 1,
+        "mismatched": 0,
+    }
+    assert first["coverage"] == {"candidate": None, "stable": None}
     assert swapped["ticks"][0]["pairs"]["sum"] == pytest.approx(0.1)
 
 

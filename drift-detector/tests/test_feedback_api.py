@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from leeway_drift.service.feedback import add_feedback
 from leeway_drift.service.predictions import LogLimits
-from tests.labelling import START, Logged, logged, prediction
+from tests.labelling import FLIGHTS, START, Logged, logged, prediction
 
 
 def call(under_test: Logged, method: str, path: str, **request: Any) -> httpx.Response:
@@ -43,8 +43,9 @@ def test_a_label_reaches_its_prediction_by_each_of_its_keys(send: Callable):
         answer = send(json={"id": key, "model": "flights", "label": 1})
         assert (answer.status_code, answer.json()["result"]) == (200, "accepted")
         assert answer.json()["versions"] == ["1.0.0"]
-    assert [loss[:4] for loss in send.under_test.losses] == [("models", "flights", "a", "1.0.0")]
-    assert send.under_test.losses[0][4] == pytest.approx(0.5625)  # (0.25 - 1)²
+    [(version, slot, loss, served)] = send.under_test.losses
+    assert (version, slot, served) == (FLIGHTS, "a", START)
+    assert loss == pytest.approx(0.5625)  # (0.25 - 1)²
 
 
 def test_a_single_label_is_answered_with_a_status_of_its_own(send: Callable):

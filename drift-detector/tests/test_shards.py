@@ -19,6 +19,7 @@ from leeway_drift.streaming.moments import Moments
 from leeway_drift.streaming.pairing import Pairs
 from leeway_drift.streaming.parts import Part
 from leeway_drift.streaming.shards import (
+    FORMAT,
     PATIENCE_TICKS,
     Evaluation,
     MalformedPart,
@@ -95,8 +96,8 @@ def arms(of: Detector) -> tuple[list[Any], list[float]]:
             arm, outputs = known.arm, sorted(known.arm.outputs.items())
             counts = None if arm.counts is None else arm.counts.to_json()
             counted.append([tick.index, slot, known.version, known.digest, arm.requests, arm.rows, arm.quality, counts])
-            counted.append([(name, moments.n) for name, moments in outputs])
-            sums += [value for _, moments in outputs for value in (moments.sum, moments.sumsq)]
+            counted.append([(name, output.moments.n, output.outside) for name, output in outputs])
+            sums += [value for _, output in outputs for value in (output.moments.sum, output.moments.sumsq)]
     return counted, sums
 
 
@@ -219,7 +220,9 @@ def test_a_version_whose_profile_never_comes_does_not_wait_for_ever_and_judges_n
     assert tick.arms["a"].arm.uncounted
 
 
-@pytest.mark.parametrize("document", [None, [], {}, {"format": 2}, {"format": 1, "profile": None, "arms": {"a": {}}}])
+@pytest.mark.parametrize(
+    "document", [None, [], {}, {"format": 1}, {"format": FORMAT, "profile": None, "arms": {"a": {}}}]
+)
 def test_what_is_no_part_is_refused_and_counted_and_the_others_are_judged(document: Any):
     clock, kept = Clock(), Kept()
     shard = detector(clock, shared=True)
@@ -246,7 +249,7 @@ def test_rows_counted_by_another_profile_are_in_no_window():
 
 
 def test_a_part_is_the_same_after_its_way():
-    pairs = Pairs(Moments(2, 0.1 + 0.2, 1e-17), 1, 2)
+    pairs = Pairs(Moments(2, 0.1 + 0.2, 1e-17), flips=1, labelled=2, outside=3, mismatched=4)
     part = Part(FLIGHTS, Tick(7, {}), None, pairs)
     back = read_part(FLIGHTS, 7, json.loads(json.dumps(part_document(part))), state(detector(Clock(), shared=True)))
     assert (back.pairs, back.tick.index, back.digest) == (pairs, 7, None)

@@ -93,7 +93,7 @@ def test_a_label_that_comes_first_waits_for_its_prediction(under_test: Logged):
     assert decision.outcome is Outcome.PENDING
     under_test.keep(prediction("late", (0.5, 0.25)))
     assert [row["label"] for row in rows_of(under_test, "late")] == [None, 1.0]
-    assert under_test.losses[-1][4] == pytest.approx(0.5625)
+    assert under_test.losses[-1][2] == pytest.approx(0.5625)
 
 
 def test_what_is_over_its_retention_goes_with_its_labels(under_test: Logged):

@@ -13,7 +13,8 @@ from leeway_drift.statistics.performance import Task
 _MAX_CLASSES = 1024
 _LARGEST_VALUE = float(np.finfo(np.float32).max)
 """Predictions are float32, and the square of an error of two such is finite."""
-_ROUNDING = 1e-3  # probabilities are float32, and some models round theirs to three digits
+ROUNDING = 1e-3
+"""How far off a probability may be: it is a float32, and some models round theirs to three digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ class Target:
             return tuple(values)
         if len(values) == 1:
             values = [1 - values[0], values[0]]
-        in_range = all(-_ROUNDING <= value <= 1 + _ROUNDING for value in values)
-        return tuple(values) if in_range and abs(sum(values) - 1) <= len(values) * _ROUNDING else None
+        in_range = all(-ROUNDING <= value <= 1 + ROUNDING for value in values)
+        return tuple(values) if in_range and abs(sum(values) - 1) <= len(values) * ROUNDING else None
 
 
 def target_of(manifest: Mapping[str, Any] | None, output_columns: Iterable[str]) -> Target | None:

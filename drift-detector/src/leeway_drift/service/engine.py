@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from leeway_drift.detectors.interface import Detector as WindowDetector
@@ -18,8 +19,9 @@ from leeway_drift.service.pace import Pace
 from leeway_drift.service.profiles import Loaded, ProfileState
 from leeway_drift.service.snapshots import SnapshotStore
 from leeway_drift.service.views import Sharing, View, Views, view
-from leeway_drift.streaming.detector import SLOTS, Closed, Detector
+from leeway_drift.streaming.detector import Closed, Detector
 from leeway_drift.streaming.judging import Rules
+from leeway_drift.streaming.live import SLOTS
 from leeway_drift.streaming.parts import Part
 from leeway_drift.streaming.streams import StreamState
 
@@ -166,15 +168,9 @@ class Engine:
         """Take the coverage of all slots; from any thread."""
         self.tell(lambda: setattr(self, "_coverage", coverage))
 
-    def add_loss(self, namespace: str, model: str, slot: str, version: str, loss: float) -> None:
+    def add_loss(self, version: Stream, slot: str, loss: float, served: datetime) -> None:
         """Take the loss of a prediction whose label has become known; from any thread."""
-
-        def add() -> None:
-            state = self.detector.streams.get(Stream(namespace, model, version))
-            if state is not None:
-                state.add_loss(slot, loss, self.detector.clock())
-
-        self.tell(add)
+        self.tell(lambda: self.detector.add_loss(version, slot, loss, served.timestamp()))
 
     def publish(self) -> None:
         """Publish what is known; by the engine's thread."""
@@ -203,14 +199,19 @@ class Engine:
         """What a version's profile makes of its stream, None without one; by the engine's thread."""
         return self._profiles.rules(stream)
 
+    def manifest(self, stream: Stream) -> Mapping[str, Any] | None:
+        """Of a version's bundle, None as long as it is not known; by the engine's thread."""
+        loaded = self._profiles.state(stream).loaded
+        return None if loaded is None else loaded.manifest
+
     def hand_on(self) -> None:
         """Pass on what was closed and joined; by the engine's thread."""
         if self.shared is not None:
             self.shared.offer(self.detector.take_parts(), self.detector.closed)
         for prediction in self.detector.take_predictions():
             if self.log is not None:
-                loaded = self._profiles.state(Stream(prediction.namespace, prediction.model, prediction.version)).loaded
-                self.log.offer(prediction, None if loaded is None else loaded.manifest)
+                version = Stream(prediction.namespace, prediction.model, prediction.version)
+                self.log.offer(prediction, self.manifest(version))
         for closed in self.detector.take_windows():
             loaded = self._profiles.state(closed.stream).loaded
             if self._backend is not None and loaded is not None:

@@ -190,6 +190,15 @@ class MomentsAnswer(BaseModel):
     sumsq: float
 
 
+class OutputAnswer(MomentsAnswer):
+    """One column of the answers."""
+
+    bounded: bool = Field(
+        description="Whether these are probabilities: the version's manifest (or the column's name, without one) says "
+        "so, and none of them lay outside of [0, 1]. Then 0 <= sumsq <= sum <= n."
+    )
+
+
 class QualityAnswer(BaseModel):
     """Rows of requests, and those with a missing, wrong, implausible or unlisted value."""
 
@@ -212,11 +221,12 @@ class ArmAnswer(BaseModel):
     profile: str | None = Field(
         description="Digest of the profile whose bins are counted; features compare only if equal."
     )
-    requests: int
+    requests: int = Field(description="0 in a tick in which labels alone came.")
     rows: int
-    outputs: dict[str, MomentsAnswer]
+    outputs: dict[str, OutputAnswer] = Field(description="By column, of finite values; without the label.")
     loss: MomentsAnswer = Field(
-        description="Of predictions whose first label came in this tick, each in [0, 1]: half the Brier score of a "
+        description="Of predictions whose first label came in this tick and that were made in a tick in which both of "
+        "the versions that answered side by side last had requests; each in [0, 1]: half the Brier score of a "
         "classification, the relative error of a regression."
     )
     quality: QualityAnswer
@@ -224,12 +234,17 @@ class ArmAnswer(BaseModel):
 
 
 class PairsAnswer(BaseModel):
-    """Rows answered by both slots: the score's difference, candidate minus stable, and labels that differ."""
+    """Rows answered by both slots, with the same x-request-id and inputs, by the tick of the second answer."""
 
-    n: int
-    sum: float
+    n: int = Field(description="Pairs of finite scores: the last output that is no label.")
+    sum: float = Field(description="Of the score's differences, candidate minus stable.")
     sumsq: float
-    flips: int
+    bounded: bool = Field(description="Whether the scores are probabilities, and each difference is in [-1, 1].")
+    labelled: int = Field(description="Pairs with a label in both answers.")
+    flips: int = Field(description="Of these, labels that differ.")
+    mismatched: int = Field(
+        description="Requests whose x-request-id came in both slots with other inputs or another number of answers."
+    )
 
 
 class TickAnswer(BaseModel):
@@ -246,8 +261,8 @@ class CompareAnswer(BaseModel):
 
     epoch: str = Field(description="Another one than before means a restart: what was not fetched is lost, a gap.")
     cursor: str = Field(description="To be given next time.")
-    coverage: dict[Literal["candidate", "stable"], float] = Field(
-        description="Rows seen over rows served, where known."
+    coverage: dict[Literal["candidate", "stable"], float | None] = Field(
+        description="Rows seen over rows served in the last two minutes; null if it is not known, or not known any more."
     )
     ticks: list[TickAnswer]
 

@@ -33,8 +33,8 @@ from leeway_drift.service.tallies import Kept, Tallies
 
 logger = logging.getLogger(__name__)
 
-OnLoss = Callable[[str, str, str, str, float], None]
-"""Told of every first label of a prediction: namespace, model, slot, version, loss (0 to 1). Called on any thread."""
+OnLoss = Callable[[Stream, str, float, datetime], None]
+"""Told of every first label of a prediction: version, slot, loss (0 to 1), time of the prediction. On any thread."""
 
 ProfileOf = Callable[[Stream], Profile | None]
 """The profile of a version; None while it is not known. Called on the writer's thread."""
@@ -187,7 +187,7 @@ class PredictionLog:
             if predicted.target is not None and predicted.scores is not None:
                 scores = np.array([predicted.scores])
                 [loss] = losses(predicted.target, scores, np.array([label.value]))
-                self._on_loss(predicted.namespace, predicted.model, predicted.slot, predicted.version, float(loss))
+                self._on_loss(_version(predicted), predicted.slot, float(loss), predicted.time)
         return decision
 
     def _entity_form(self, known: Known, entity: str | float) -> str | None:

@@ -16,7 +16,7 @@ from leeway_drift.streaming.snapshots import FindRules, MalformedSnapshot, resto
 logger = logging.getLogger(__name__)
 
 NAME = "snapshot.json"
-VERSION = 1
+VERSION = 2
 _FORMAT = "leeway-drift-snapshot"
 
 

@@ -150,7 +150,6 @@ def wire(
         loads=orjson.loads,
         random=None if backend is None else np.random.default_rng().random,
         timed=evaluation_timer(registry, monotonic),
-        join=config.store.enabled or replica is None,
         shared=replica is not None,
     )
     source = ProfileSource(outside.fetch, _folder(directory / "profiles"), with_reference=backend is not None)

@@ -1,9 +1,11 @@
 """Two slots side by side: what each did in the same ticks, for the operator to compare."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from leeway_drift.streaming.live import BothLive
+from leeway_drift.streaming.moments import Moments
 from leeway_drift.streaming.pairing import Pairing, Pairs
 from leeway_drift.streaming.ticks import Arm, Tick
 
@@ -19,12 +21,14 @@ class VersionArm:
     Attributes:
         version: of the model in the slot.
         digest: of the profile whose bins its counts are in; None without one.
-        arm: without its sample.
+        arm: without its sample, and once its tick is shown, without its losses.
+        loss: of those predictions of the arm's losses that were made while both slots answered.
     """
 
     version: str
     digest: str | None
     arm: Arm
+    loss: Moments = Moments()  # noqa: RUF009 - frozen
 
 
 @dataclass(slots=True, eq=False)
@@ -34,13 +38,21 @@ class ComparedTick:
     Attributes:
         index: in real time's timeline.
         arms: by slot. Where two versions answered in one slot it holds the one with more requests: the other is on
-            its way out, and evidence begins after that.
+            its way out, and evidence begins after that. Where none did and there are only labels, those of the pair
+            that was compared last.
         pairs: that were completed in it.
     """
 
     index: int
     arms: dict[str, VersionArm] = field(default_factory=dict)
     pairs: Pairs = field(default_factory=Pairs)
+
+    @property
+    def side_by_side(self) -> tuple[str, str] | None:
+        """The versions in slots ``a`` and ``b`` if both had requests."""
+        a, b = self.arms.get("a"), self.arms.get("b")
+        both = a is not None and b is not None and a.arm.requests > 0 and b.arm.requests > 0
+        return (a.version, b.version) if both and a is not None and b is not None else None
 
 
 @dataclass(slots=True)
@@ -50,12 +62,14 @@ class Comparison:
     Attributes:
         closed: the last tick that is closed for all versions of the model; later ones are not shown.
         ticks: oldest first.
+        live: when both slots answered.
         pairing: answers that wait for the other slot's.
         open_pairs: by tick.
     """
 
     closed: int = -1
     ticks: deque[ComparedTick] = field(default_factory=lambda: deque(maxlen=KEPT_TICKS))
+    live: BothLive = field(default_factory=BothLive)
     pairing: Pairing = field(default_factory=lambda: Pairing(WAITING_PAIRS))
     open_pairs: dict[int, Pairs] = field(default_factory=dict)
 
@@ -64,17 +78,19 @@ class Comparison:
         compared = self._tick(tick.index)
         compared.pairs += pairs
         for slot, arm in tick.arms.items():
+            found = VersionArm(version, digest, replace(arm, sample=None))
             known = compared.arms.get(slot)
-            if known is None or known.arm.requests < arm.requests:
-                compared.arms[slot] = VersionArm(version, digest, replace(arm, sample=None))
+            if known is None or self._weight(slot, known) < self._weight(slot, found):
+                compared.arms[slot] = found
 
     def add_pairs(self, tick: int, pairs: Pairs) -> None:
         """Take pairs completed in an open tick."""
         self.open_pairs[tick] = self.open_pairs.get(tick, Pairs()) + pairs
 
-    def take_pairs(self, tick: int) -> Pairs:
-        """The pairs of a tick, which are then nobody else's."""
-        return self.open_pairs.pop(tick, Pairs())
+    def take_pairs(self, until: int) -> Pairs:
+        """The pairs of the ticks up to this one, which are then nobody else's."""
+        due = sorted(index for index in self.open_pairs if index <= until)
+        return sum((self.open_pairs.pop(index) for index in due), Pairs())
 
     def close(self, until: int) -> None:
         """All versions are closed up to this tick."""
@@ -83,12 +99,41 @@ class Comparison:
         self.show(until)
 
     def show(self, until: int) -> None:
-        """Nothing is added to the ticks up to this one any more."""
+        """Nothing is added to the ticks up to this one any more.
+
+        A prediction's tick closes before or with the one in which its label came: by now it is known who answered.
+        """
+        shown = list(self._after(self.closed, until))
+        for tick in shown:
+            if (versions := tick.side_by_side) is not None:
+                self.live.add(tick.index, versions)
+        for tick in shown:
+            tick.arms.update({slot: self._settled(slot, known) for slot, known in tick.arms.items()})
         self.closed = max(self.closed, until)
 
     def since(self, cursor: int) -> list[ComparedTick]:
         """The closed ticks after the cursor, oldest first."""
-        return [tick for tick in list(self.ticks) if cursor < tick.index <= self.closed]
+        return list(self._after(cursor, self.closed))
+
+    def begin_anew(self, until: int = -1) -> None:
+        """Forget the ticks; nothing after ``until`` is closed."""
+        self.ticks.clear()
+        self.open_pairs.clear()
+        self.closed = until
+
+    def _after(self, cursor: int, until: int) -> Iterator[ComparedTick]:
+        return (tick for tick in list(self.ticks) if cursor < tick.index <= until)
+
+    def _weight(self, slot: str, known: VersionArm) -> tuple[int, bool]:
+        return known.arm.requests, self.live.compares(slot, known.version)
+
+    def _settled(self, slot: str, known: VersionArm) -> VersionArm:
+        shared = (
+            moments
+            for served, moments in sorted(known.arm.losses.items())
+            if self.live.covers(slot, known.version, served)
+        )
+        return replace(known, arm=replace(known.arm, losses={}), loss=sum(shared, Moments()))
 
     def _tick(self, index: int) -> ComparedTick:
         for tick in reversed(self.ticks):
@@ -101,7 +146,3 @@ class Comparison:
             position = max(0, position - 1)
         self.ticks.insert(position, compared)
         return compared
-
-
-Comparisons = Mapping[tuple[str, str], Comparison]
-"""By namespace and model."""

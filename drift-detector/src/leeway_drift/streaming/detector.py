@@ -7,7 +7,8 @@ the counts of outcomes.
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from leeway_drift.detectors.interface import Judgement, Window
@@ -22,12 +23,11 @@ from leeway_drift.streaming.event_queue import EventQueue
 from leeway_drift.streaming.joining import Half, Joined, Joining
 from leeway_drift.streaming.judging import Timed
 from leeway_drift.streaming.limits import Limits
+from leeway_drift.streaming.live import SLOTS
 from leeway_drift.streaming.parts import Part
 from leeway_drift.streaming.sample import Random
 from leeway_drift.streaming.streams import WITHOUT_STREAM, Outcome, Streams, StreamState, TooManyStreams
 from leeway_drift.streaming.timeline import Timeline
-
-SLOTS = ("a", "b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,6 @@ class Detector:
         loads: a fast JSON parser (``reading.decode``).
         random: draws for the samples of rows; None if no samples are kept.
         timed: runs a detector's judgement.
-        join: whether requests and responses are joined: to predictions, and to know which requests were answered.
         shared: whether closed ticks are parts of what replicas count together (``streaming.shards``), not judged here.
 
     Attributes:
@@ -107,7 +106,6 @@ class Detector:
         loads: Loads = json.loads,
         random: Random | None = None,
         timed: Timed = _untimed,
-        join: bool = False,
         shared: bool = False,
     ) -> None:
         self.limits = limits
@@ -131,7 +129,7 @@ class Detector:
         self._shared = shared
         self._parts: list[Part] = []
         self._queue: EventQueue[_Queued] = EventQueue(limits.queue_events, limits.queue_bytes)
-        self._joining = Joining(limits.waiting_halves, limits.waiting_bytes, limits.waiting_seconds) if join else None
+        self._joining = Joining(limits.waiting_halves, limits.waiting_bytes, limits.waiting_seconds)
         self._predictions: list[Prediction] = []
         self._windows: list[Closed] = []
 
@@ -196,14 +194,19 @@ class Detector:
         if not self._shared:
             for comparison in self.comparisons.values():
                 comparison.close(self.closed)
-        if self._joining is not None:
-            self._settle(self._joining.expire(now))
+        self._settle(self._joining.expire(now))
         with self._lock:
             self.streams.forget_silent(now)
         self.drills.forget_silent(now)
         watched = {(stream.namespace, stream.model) for stream, _ in self.streams.items()}
         for gone in self.comparisons.keys() - watched:
             del self.comparisons[gone]
+
+    def add_loss(self, stream: Stream, slot: str, loss: float, served: float) -> None:
+        """Take the loss of a prediction that was made at ``served`` and whose label has become known now."""
+        state, now = self.streams.get(stream), self.clock()
+        if state is not None:
+            state.add_loss(slot, loss, served=min(served, now), now=now)
 
     def take_predictions(self) -> list[Prediction]:
         """Those joined since the last call."""
@@ -291,6 +294,8 @@ class Detector:
 
     def _process(self, envelope: Envelope, state: StreamState, body: object, nbytes: int, arrival: float) -> None:
         outcome: Outcome | None
+        if envelope.time.timestamp() > arrival:  # the clock of the detector closes ticks: it happened now
+            envelope = replace(envelope, time=datetime.fromtimestamp(arrival, UTC))
         if not self.seen.add(envelope.key):
             outcome = Outcome.DUPLICATE
         else:
@@ -319,33 +324,26 @@ class Detector:
         awaits_answer = self._awaits_answer(envelope)
         tick = None
         if not awaits_answer:
-            tick = state.add(envelope, inference.rows, event.nbytes, event.arrival, self._random)
-        if self._joining is not None:
-            response_id = inference.id if envelope.kind is Kind.RESPONSE else None
-            half = Half(envelope, inference.rows, response_id, event.nbytes, event.arrival)
-            self._settle(self._joining.add(half))
+            tick = state.add(envelope, inference.rows, event.nbytes, self._random)
+        response_id = inference.id if envelope.kind is Kind.RESPONSE else None
+        half = Half(envelope, inference.rows, response_id, event.nbytes, event.arrival)
+        self._settle(self._joining.add(half))
         if awaits_answer:
             return None
-        if tick is None:
-            return Outcome.LATE
-        if envelope.kind is Kind.RESPONSE and envelope.request_id is not None and envelope.slot in SLOTS:
-            comparison = self.comparison(envelope.stream)
-            pairs = comparison.pairing.add(envelope.request_id, envelope.slot, inference.rows)
-            if pairs is not None:
-                comparison.add_pairs(tick, pairs)
-        return Outcome.ACCEPTED
+        return Outcome.LATE if tick is None else Outcome.ACCEPTED
 
     def _awaits_answer(self, envelope: Envelope) -> bool:
         """Whether nobody knows yet if the model took a request; one that it refused is nothing that the model saw.
 
         Replicas cannot wait: the answer may have come to another one.
         """
-        return envelope.answered is None and self._joining is not None and not self._shared
+        return envelope.answered is None and not self._shared
 
     def _settle(self, inferences: Iterable[Joined]) -> None:
         for joined in inferences:
             if (prediction := joined.prediction()) is not None:
                 self._predictions.append(prediction)
+            self._pair(joined)
             request = joined.request
             if request is None or not self._awaits_answer(request.envelope):
                 continue
@@ -354,16 +352,31 @@ class Detector:
                 continue  # it was forgotten meanwhile
             outcome = Outcome.UNANSWERED
             if joined.response is not None:
-                tick = state.add(request.envelope, request.rows, request.nbytes, request.since, self._random)
+                tick = state.add(request.envelope, request.rows, request.nbytes, self._random)
                 outcome = Outcome.LATE if tick is None else Outcome.ACCEPTED
             self._count(request.envelope, state, outcome)
+
+    def _pair(self, joined: Joined) -> None:
+        """Hold an inference against the other slot's answer to the same request, in the tick in which both are here."""
+        request, response = joined.request, joined.response
+        if request is None or response is None:
+            return
+        envelope = response.envelope
+        state = self.streams.get(envelope.stream)
+        if state is None or envelope.request_id is None or envelope.slot not in SLOTS:
+            return
+        comparison = self.comparison(envelope.stream)
+        pairs = comparison.pairing.add(envelope.request_id, envelope.slot, request.rows, response.rows)
+        if pairs is not None:
+            answered = state.timeline.tick_at(envelope.time.timestamp())
+            comparison.add_pairs(max(answered, state.closed + 1, comparison.closed + 1), pairs)
 
     def _take_drill(self, drill: Drill, event: _Arrived, inference: Inference) -> Outcome:
         drill.state.last_seen = event.arrival
         if event.envelope.kind is Kind.REQUEST:
             event.state.saw(event.envelope.slot, inference.rows.count)
         self._close(drill.stream, drill.state, event.arrival, drill)
-        tick = drill.state.add(event.envelope, inference.rows, event.nbytes, event.arrival, self._random)
+        tick = drill.state.add(event.envelope, inference.rows, event.nbytes, self._random)
         return Outcome.LATE if tick is None else Outcome.ACCEPTED
 
     def _close(self, stream: Stream, state: StreamState, now: float, drill: Drill | None = None) -> None:

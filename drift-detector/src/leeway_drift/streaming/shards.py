@@ -11,6 +11,7 @@ from typing import Any
 
 from leeway_drift.reading.events import Stream
 from leeway_drift.streaming.detector import Detector
+from leeway_drift.streaming.live import BothLive
 from leeway_drift.streaming.moments import Moments
 from leeway_drift.streaming.pairing import Pairs
 from leeway_drift.streaming.parts import Part, merge
@@ -31,7 +32,7 @@ GRACE_SECONDS = 15.0
 """For which a closed tick waits for a replica that has not handed in, beyond the lateness."""
 PATIENCE_TICKS = 30
 """For which a version waits for its profile when others have counted by one; five minutes."""
-FORMAT = 1
+FORMAT = 2
 """Of a part's document. In an update both formats are about, and neither replica reads the other's parts."""
 
 Replica = str
@@ -50,7 +51,7 @@ def part_document(part: Part) -> Document:
         "format": FORMAT,
         "profile": part.digest,
         "arms": {slot: arm_document(arm) for slot, arm in part.tick.arms.items()},
-        "pairs": [difference.n, difference.sum, difference.sumsq, part.pairs.flips, part.pairs.labelled],
+        "pairs": [difference.n, difference.sum, difference.sumsq, *_counted(part.pairs)],
     }
 
 
@@ -66,10 +67,15 @@ def read_part(stream: Stream, index: int, document: Any, state: StreamState) -> 
         digest = document["profile"]
         plan = None if state.rules is None or state.rules.digest != digest else state.rules.plan
         arms = {slot: read_arm(arm, plan).close(None, None) for slot, arm in document["arms"].items()}
-        n, total, squares, flips, labelled = document["pairs"]
+        n, total, squares, *counted = document["pairs"]
+        pairs = Pairs(Moments(n, total, squares), *counted)
     except MALFORMED as error:
         raise MalformedPart(f"{type(error).__name__}: {error!s:.200}") from error
-    return Part(stream, Tick(index, arms), digest, Pairs(Moments(n, total, squares), flips, labelled))
+    return Part(stream, Tick(index, arms), digest, pairs)
+
+
+def _counted(pairs: Pairs) -> tuple[int, ...]:
+    return pairs.flips, pairs.labelled, pairs.outside, pairs.mismatched
 
 
 def watermark(closed: Mapping[Replica, int], timeline: Timeline, now: float, since: float) -> int | None:
@@ -113,7 +119,9 @@ class Evaluation:
         for state in self._detector.streams.values():
             state.begin_anew()
         for comparison in self._detector.comparisons.values():
-            comparison.ticks.clear()
+            comparison.begin_anew()
+        for stream, document in saved.items():
+            self._restore_live(stream, document)
         self._saved = dict(saved)
         self._waiting, self._done, self._began = {}, {}, None
 
@@ -141,7 +149,20 @@ class Evaluation:
             elif self._take(stream, state, until):
                 changed[stream] = {"last_seen": state.last_seen, **windows_document(state)}
         self._show()
+        for stream, document in changed.items():
+            document["live"] = self._detector.comparison(stream).live.to_json()
         return min(self._done.values(), default=until), changed
+
+    def _restore_live(self, stream: Stream, document: Document) -> None:
+        """Every version of a model has saved when both slots answered; the one that changed last knows best."""
+        comparison = self._detector.comparison(stream)
+        try:
+            live = BothLive.from_json(document.get("live"))
+        except MALFORMED:
+            self.unreadable += 1
+            return
+        if live.last >= comparison.live.last:
+            comparison.live = live
 
     def _has_to_wait(self, stream: Stream, state: StreamState, until: int) -> bool:
         """Whether others have counted by a profile that is not here yet, and there is time to wait for it."""

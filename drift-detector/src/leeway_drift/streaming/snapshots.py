@@ -1,7 +1,8 @@
 """The detector's state as a JSON-safe document and back, so that a restart continues where the last one was written.
 
 Samples of rows, halves that wait for each other, and ticks for the operator are not in it: rows are nobody's to keep,
-and the operator sees by the new epoch that there is a gap. The keys of counted events are in it together with the
+and the operator sees by the new epoch that there is a gap. When both slots of a model answered is in it: labels of
+these minutes come days later. The keys of counted events are in it together with the
 counts: an event sent again after a restart counts if and only if the counts are without it.
 """
 
@@ -17,10 +18,11 @@ from leeway_drift.reading.events import Stream
 from leeway_drift.streaming.dedup import RecentKeys
 from leeway_drift.streaming.detector import Detector
 from leeway_drift.streaming.judging import Judged, Judging, Key, Past, Rules
+from leeway_drift.streaming.live import BothLive
 from leeway_drift.streaming.moments import Moments
 from leeway_drift.streaming.persistence import Persistence
 from leeway_drift.streaming.streams import StreamState
-from leeway_drift.streaming.ticks import Arm, OpenArm, Quality
+from leeway_drift.streaming.ticks import Arm, OpenArm, Output, Quality
 from leeway_drift.streaming.timeline import Timeline
 from leeway_drift.streaming.windows import OpenWindow, SlidingWindow
 
@@ -46,6 +48,7 @@ def to_document(detector: Detector) -> Document:
         "seen": b64encode(b"".join(detector.seen)).decode(),
         "unattributed": {outcome.value: count for outcome, count in detector.unattributed.items()},
         "streams": [_stream(stream, state) for stream, state in detector.streams.items()],
+        "live": [[*model, comparison.live.to_json()] for model, comparison in detector.comparisons.items()],
     }
 
 
@@ -60,12 +63,15 @@ def restore(detector: Detector, document: Any, rules: FindRules) -> None:
         keys = [seen[at : at + _KEY_BYTES] for at in range(0, len(seen), _KEY_BYTES)]
         unattributed = {outcome: int(document["unattributed"].get(outcome, 0)) for outcome in detector.unattributed}
         streams = [_read_stream(entry, Timeline(detector.lateness), rules) for entry in document["streams"]]
+        live = {(namespace, model): BothLive.from_json(entry) for namespace, model, entry in document["live"]}
     except MALFORMED as error:
         raise MalformedSnapshot(f"{type(error).__name__}: {error!s:.200}") from error
     detector.seen = RecentKeys(detector.limits.remembered_events, keys)
     detector.unattributed.update(unattributed)
     for stream, state in streams:
         detector.streams.restore(stream, state)
+        model = stream.namespace, stream.model
+        detector.comparison(stream).live = live.get(model, BothLive())
 
 
 def _stream(stream: Stream, state: StreamState) -> Document:
@@ -144,8 +150,8 @@ def arm_document(arm: Arm | OpenArm) -> Document:
     return {
         "requests": arm.requests,
         "rows": arm.rows,
-        "loss": _moments(arm.loss),
-        "outputs": {name: _moments(moments) for name, moments in arm.outputs.items()},
+        "losses": [[served, *_moments(moments)] for served, moments in arm.losses.items()],
+        "outputs": {name: [*_moments(output.moments), output.outside] for name, output in arm.outputs.items()},
         "quality": [arm.quality.n, arm.quality.bad],
         "counts": None if arm.counts is None else arm.counts.to_json(),
         "uncounted": arm.uncounted,
@@ -159,8 +165,11 @@ def read_arm(document: Document, plan: Plan | None) -> OpenArm:
     return OpenArm(
         requests=document["requests"],
         rows=document["rows"],
-        loss=Moments(*document["loss"]),
-        outputs={name: Moments(*moments) for name, moments in document["outputs"].items()},
+        losses={served: Moments(n, total, squares) for served, n, total, squares in document["losses"]},
+        outputs={
+            name: Output(Moments(n, total, squares), outside)
+            for name, (n, total, squares, outside) in document["outputs"].items()
+        },
         quality=Quality(*document["quality"]),
         counts=Counts.from_json(plan, counts) if counted and plan is not None else None,
         uncounted=document["uncounted"] or (counts is not None and not counted),

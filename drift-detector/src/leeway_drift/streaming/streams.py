@@ -11,7 +11,6 @@ from leeway_drift.columns import Rows
 from leeway_drift.detectors.interface import Window
 from leeway_drift.reading.events import Envelope, Kind, Stream
 from leeway_drift.streaming.judging import Judging, Rules, Timed
-from leeway_drift.streaming.moments import Moments
 from leeway_drift.streaming.sample import Random
 from leeway_drift.streaming.ticks import OpenArm, Tick
 from leeway_drift.streaming.timeline import Timeline
@@ -112,17 +111,14 @@ class StreamState:
             self.window = OpenWindow(rules.window_rows, self.timeline.ticks_for(rules.window_seconds))
         self.judging.begin(rules)
 
-    def add(self, envelope: Envelope, rows: Rows, nbytes: int, arrival: float, random: Random | None) -> int | None:
-        """Put an event's rows into its tick; returns that, None if it is closed.
-
-        What the logger's clock puts into the future happened now: the clock of the detector closes ticks.
-        """
+    def add(self, envelope: Envelope, rows: Rows, nbytes: int, random: Random | None) -> int | None:
+        """Put an event's rows into its tick; returns that, None if it is closed."""
         self.recent[envelope.kind].append(
             Recent(envelope.time, envelope.request_id, rows.count, (rows.numeric, rows.categorical))
         )
         if envelope.kind is Kind.REQUEST:
             self.saw(envelope.slot, rows.count)
-        tick = self.timeline.tick_at(min(envelope.time.timestamp(), arrival))
+        tick = self.timeline.tick_at(envelope.time.timestamp())
         if tick <= self.closed:
             return None
         if self._arm(tick, envelope.slot).add(envelope.kind, rows, nbytes):
@@ -133,10 +129,10 @@ class StreamState:
         """Note rows of a request that was seen, whatever becomes of them: the share that is seen is the coverage."""
         self.rows_seen[slot] = self.rows_seen.get(slot, 0) + rows
 
-    def add_loss(self, slot: str, loss: float, now: float) -> None:
-        """Take the loss of a prediction whose label has become known now."""
+    def add_loss(self, slot: str, loss: float, *, served: float, now: float) -> None:
+        """Take the loss of a prediction that was made at ``served`` and whose label has become known now."""
         arm = self._arm(max(self.timeline.tick_at(now), self.closed + 1), slot)
-        arm.loss += Moments(1, loss, loss * loss)
+        arm.add_loss(self.timeline.tick_at(served), loss)
 
     def close(self, until: int, random: Random | None) -> list[Tick]:
         """Close all ticks up to this one; returns those that had an event, in order."""

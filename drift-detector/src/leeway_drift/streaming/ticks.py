@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from leeway_drift.columns import Rows, stack
 from leeway_drift.counting.counts import Counts
 from leeway_drift.counting.plan import Plan
+from leeway_drift.labels.target import ROUNDING
 from leeway_drift.reading.events import Kind
 from leeway_drift.streaming.moments import Moments
 from leeway_drift.streaming.sample import Random, Sample
@@ -17,7 +19,9 @@ from leeway_drift.streaming.sample import Random, Sample
 MAX_OUTPUTS = 100
 """Columns of answers whose moments are kept."""
 
-_Mergeable = TypeVar("_Mergeable", Counts, Sample)
+MAX_SERVED_TICKS = 10_000
+"""Ticks to whose predictions the labels of one tick may belong, a day's worth; those of further ones do not count."""
+
 _BULK_EVENTS = 512
 _BULK_BYTES = 2**20
 
@@ -36,6 +40,34 @@ class Quality:
     bad: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One column of the answers.
+
+    Attributes:
+        moments: of its finite values.
+        outside: of these, values that no probability has.
+    """
+
+    moments: Moments = Moments()  # noqa: RUF009 - frozen
+    outside: int = 0
+
+    @classmethod
+    def of(cls, values: npt.NDArray[np.floating]) -> Self:
+        """Of values ``[rows]``."""
+        outside = (values < -ROUNDING) | (values > 1 + ROUNDING)  # NaN is neither
+        return cls(Moments.of(values), int((outside & np.isfinite(values)).sum()))
+
+    def __add__(self, other: Self) -> Self:
+        """Of the union."""
+        return type(self)(self.moments + other.moments, self.outside + other.outside)
+
+
+_Mergeable = TypeVar("_Mergeable", Counts, Sample)
+_Key = TypeVar("_Key", str, int)
+_Sum = TypeVar("_Sum", Moments, Output)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Arm:
     """What one slot saw and said in one closed tick.
@@ -43,9 +75,9 @@ class Arm:
     Attributes:
         requests: events of requests.
         rows: of these requests.
-        outputs: moments per column of the answers.
+        outputs: by column of the answers.
         quality: of the rows that could be counted.
-        loss: of predictions whose label became known in this tick.
+        losses: of predictions whose label became known in this tick, by the tick in which they were made.
         counts: in the bins of the version's profile, None if there were no events.
         uncounted: whether any event came while there was no profile.
         sample: of the requests' rows, None if none is kept.
@@ -53,9 +85,9 @@ class Arm:
 
     requests: int
     rows: int
-    outputs: Mapping[str, Moments]
+    outputs: Mapping[str, Output]
     quality: Quality
-    loss: Moments
+    losses: Mapping[int, Moments]
     counts: Counts | None
     uncounted: bool
     sample: Sample | None
@@ -63,15 +95,17 @@ class Arm:
     def __add__(self, other: "Arm") -> "Arm":
         """What two replicas saw of one slot; what counts rows is exact, sums of answers up to their rounding."""
         outputs = dict(self.outputs)
-        for name, moments in other.outputs.items():
-            if name in outputs or len(outputs) < MAX_OUTPUTS:
-                outputs[name] = outputs.get(name, Moments()) + moments
+        for name, output in other.outputs.items():
+            _add(outputs, name, output, MAX_OUTPUTS)
+        losses = dict(self.losses)
+        for tick, moments in other.losses.items():
+            _add(losses, tick, moments, MAX_SERVED_TICKS)
         return Arm(
             self.requests + other.requests,
             self.rows + other.rows,
             outputs,
             Quality(self.quality.n + other.quality.n, self.quality.bad + other.quality.bad),
-            self.loss + other.loss,
+            losses,
             _union(self.counts, other.counts),
             self.uncounted or other.uncounted,
             _union(self.sample, other.sample),
@@ -110,11 +144,11 @@ class OpenArm:
     Numpy's cost is per call: twenty columns of one row take as long as twenty columns of five hundred.
 
     Attributes:
-        requests: as in ``Arm``, as are the others; but for this and ``rows`` and ``loss``, of what is counted already.
+        requests: as in ``Arm``, as are the others; but for this, ``rows`` and ``losses``, of what is counted already.
         rows: see there.
         outputs: see there.
         quality: see there.
-        loss: see there.
+        losses: see there.
         counts: see there.
         uncounted: see there.
         sample: see there.
@@ -122,9 +156,9 @@ class OpenArm:
 
     requests: int = 0
     rows: int = 0
-    outputs: dict[str, Moments] = field(default_factory=dict)
+    outputs: dict[str, Output] = field(default_factory=dict)
     quality: Quality = field(default_factory=Quality)
-    loss: Moments = field(default_factory=Moments)
+    losses: dict[int, Moments] = field(default_factory=dict)
     counts: Counts | None = None
     uncounted: bool = False
     sample: Sample | None = None
@@ -139,6 +173,10 @@ class OpenArm:
             self.requests += 1
             self.rows += rows.count
         return len(self._collected[kind]) >= _BULK_EVENTS or self._collected_bytes >= _BULK_BYTES
+
+    def add_loss(self, served: int, loss: float) -> None:
+        """Take the loss of a prediction that was made in the tick ``served``."""
+        _add(self.losses, served, Moments(1, loss, loss * loss), MAX_SERVED_TICKS)
 
     def count(self, plan: Plan | None, random: Random | None) -> None:
         """Count what is collected; without a plan it can never be counted and says so."""
@@ -166,7 +204,7 @@ class OpenArm:
             self.rows,
             self.outputs,
             self.quality,
-            self.loss,
+            self.losses,
             self.counts,
             self.uncounted,
             self.sample,
@@ -177,10 +215,7 @@ class OpenArm:
 
     def _add_outputs(self, rows: Rows) -> None:
         for index, name in enumerate(rows.numeric):
-            known = self.outputs.get(name)
-            if known is None and len(self.outputs) >= MAX_OUTPUTS:
-                continue
-            self.outputs[name] = (known or Moments()) + Moments.of(rows.numbers[:, index])
+            _add(self.outputs, name, Output.of(rows.numbers[:, index]), MAX_OUTPUTS)
 
     def _take_sample(self, plan: Plan, rows: Rows, random: Random) -> None:
         features = rows.select(plan.features)
@@ -194,6 +229,14 @@ class OpenArm:
             self.sample.rows.categorical,
         ):
             self.sample += sample
+
+
+def _add(sums: dict[_Key, _Sum], key: _Key, more: _Sum, limit: int) -> None:
+    known = sums.get(key)
+    if known is not None:
+        sums[key] = known + more
+    elif len(sums) < limit:
+        sums[key] = more
 
 
 def _union(one: _Mergeable | None, other: _Mergeable | None) -> _Mergeable | None:

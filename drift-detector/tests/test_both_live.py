@@ -1,0 +1,151 @@
+"""Labels of two versions compare over the minutes in which both answered, however late they come."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leeway_drift.reading.events import Stream
+from leeway_drift.streaming.comparing import Comparison
+from leeway_drift.streaming.detector import Detector
+from leeway_drift.streaming.limits import Limits
+from leeway_drift.streaming.live import KEPT_SPANS, BothLive
+from leeway_drift.streaming.snapshots import restore, to_document
+from tests.watching import FLIGHTS, NOW, Clock, headers, request, response, serving, settled
+
+OLD, NEW = Stream("models", "flights", "1.0.0"), Stream("models", "flights", "2.0.0")
+SERVED_IN = {"a": OLD, "b": NEW}
+
+
+@given(st.lists(st.integers(0, 30), unique=True), st.integers(0, 31))
+def test_exactly_the_ticks_in_which_both_answered_are_covered(ticks: list[int], asked: int):
+    live = BothLive()
+    for tick in sorted(ticks):
+        live.add(tick, ("1", "2"))
+    read = BothLive.from_json(json.loads(json.dumps(live.to_json())))
+    for known in (live, read):
+        assert known.covers("a", "1", asked) == known.covers("b", "2", asked) == (asked in ticks)
+        assert not known.covers("b", "1", asked)
+        assert not known.covers("", "1", asked)
+
+
+@given(st.lists(st.integers(0, 30), unique=True), st.integers(0, 31), st.integers(0, 31))
+def test_what_a_clock_that_was_set_back_has_not_reached_is_forgotten(ticks: list[int], until: int, asked: int):
+    live = BothLive()
+    for tick in sorted(ticks):
+        live.add(tick, ("1", "2"))
+    live.forget_after(until)
+    assert live.covers("a", "1", asked) == (asked in ticks and asked <= until)
+
+
+def test_the_oldest_spans_give_way_and_another_pair_begins_anew():
+    live = BothLive()
+    for number in range(KEPT_SPANS + 1):
+        live.add(2 * number, ("1", "2"))
+    assert not live.covers("a", "1", 0)
+    assert live.covers("a", "1", 2)
+    live.add(2 * KEPT_SPANS + 1, ("3", "2"))
+    assert not live.covers("b", "2", 2)
+    assert live.covers("b", "2", 2 * KEPT_SPANS + 1)
+
+
+def answered(by: Detector, clock: Clock, slots: str, name: object) -> None:
+    """A request to each of these slots; ``b`` runs the new version."""
+    for slot in slots:
+        attributes = headers(name, slot=slot, at=clock.now, **{"ce-endpoint": SERVED_IN[slot].version})
+        by.offer(by.admit(attributes), request([1.0]))
+    by.step(100)
+
+
+def told(of: Detector) -> dict[str, float]:
+    """Sums of all losses shown, by slot."""
+    sums: dict[str, float] = {}
+    comparison = of.comparisons.get(("models", "flights"), Comparison())
+    for tick in comparison.since(-1):
+        for slot, known in tick.arms.items():
+            sums[slot] = sums.get(slot, 0) + known.loss.sum
+    return sums
+
+
+minutes = st.lists(st.sampled_from(["", "a", "b", "ab"]), min_size=1, max_size=12)
+labels = st.lists(st.tuples(st.integers(0, 11), st.sampled_from("ab"), st.integers(0, 15)), max_size=20)
+
+
+@given(minutes, labels, st.integers(0, 20))
+def test_a_label_counts_if_and_only_if_both_slots_answered_when_its_prediction_was_made(
+    script: list[str], labelled: list[tuple[int, str, int]], restarted: int
+):
+    clock = Clock(NOW)
+    watching = Detector(Limits(), clock, lateness=5)
+    sums = {"a": 0.0, "b": 0.0}
+
+    def keep(before: Detector) -> None:
+        for slot, total in told(before).items():
+            sums[slot] += total
+
+    for tick in range(20):
+        if tick == restarted:  # the ticks are gone by then, and what they told has been told
+            clock.now += 5
+            watching.step(1)
+            clock.now -= 5
+            keep(watching)
+            document = json.loads(json.dumps(to_document(watching)))
+            watching = Detector(Limits(), clock, lateness=5)
+            restore(watching, document, lambda *_: None)
+        answered(watching, clock, script[tick] if tick < len(script) else "", tick)
+        for served, slot, delay in labelled:
+            if served + delay == tick:
+                watching.add_loss(SERVED_IN[slot], slot, 0.25, NOW + served * 10 + 1)
+        clock.now += 10
+        watching.step(1)
+    clock.now += 20
+    watching.step(1)
+    keep(watching)
+
+    def expected(slot: str) -> float:
+        due = [
+            served
+            for served, answering, delay in labelled
+            if answering == slot and served + delay < 20 and served < len(script) and script[served] == "ab"
+        ]
+        return 0.25 * len(due)
+
+    assert sums == {"a": expected("a"), "b": expected("b")}
+
+
+def test_ticks_of_labels_alone_come_for_both_arms_after_one_has_gone_quiet(tmp_path: Path):
+    clock = Clock()
+    ask = {"candidate": "b"}
+    with serving(tmp_path, clock) as (service, client):
+        for slot in "ab":
+            attributes = {"slot": slot, "at": clock.now, "ce-endpoint": SERVED_IN[slot].version}
+            client.post("/", headers=headers(1, **attributes), content=request([1.0]))
+            client.post("/", headers=headers(1, kind="response", **attributes), content=response([0.5]))
+        settled(service)
+        served = datetime.fromtimestamp(clock.now, UTC)
+        clock.now += 3600
+        settled(service)
+        cursor = client.get("/v1/compare/models/flights", params=ask).json()["cursor"]
+        service.engine.add_loss(OLD, "a", 0.5, served)
+        service.engine.add_loss(NEW, "b", 0.125, served)
+        service.engine.add_loss(NEW, "b", 1.0, datetime.fromtimestamp(clock.now, UTC))
+        settled(service)
+        clock.now += 20
+        settled(service)
+        [tick] = client.get("/v1/compare/models/flights", params={**ask, "cursor": cursor}).json()["ticks"]
+    arms = {
+        role: (arm["version"], arm["requests"], arm["loss"]["n"], arm["loss"]["sum"])
+        for role, arm in tick["arms"].items()
+    }
+    assert arms == {"stable": ("1.0.0", 0, 1, 0.5), "candidate": ("2.0.0", 0, 1, 0.125)}
+
+
+def test_a_snapshot_whose_spans_are_none_is_no_snapshot():
+    detector = Detector(Limits(), Clock(), lateness=5)
+    document = {**to_document(detector), "live": [["models", "flights", "?"]]}
+    with pytest.raises(ValueError, match="ValueError"):
+        restore(Detector(Limits(), Clock(), lateness=5), document, lambda *_: None)
+    assert FLIGHTS not in dict(detector.streams.items())
