@@ -1,20 +1,28 @@
-"""Reads a ModelRollout's spec and reads and writes its status, as the API server keeps them."""
+"""Reads a ModelRollout's spec, and reads and writes its status, as the API server keeps them."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from leeway_operators.core import entries
+from leeway_operators.core.commands import command_of
 from leeway_operators.core.model import (
+    Analysis,
     Arm,
     Condition,
     Followed,
-    Record,
+    Phase,
     Release,
     Rollout,
+    Slot,
     Status,
     Weights,
 )
+from leeway_operators.core.reading import Fields, Tolerant, UnreadableError
 from leeway_operators.core.revision import revision_of
+from leeway_operators.core.strategy import ALWAYS_REQUIRED
+from leeway_operators.evidence.findings import Finding
+
+_WHOLE = 100
 
 
 def rollout_of(body: Mapping[str, Any]) -> Rollout:
@@ -33,124 +41,201 @@ def rollout_of(body: Mapping[str, Any]) -> Rollout:
             digest=model.get("digest"),
         ),
         spec=spec,
+        command=command_of(metadata.get("annotations")),
     )
 
 
-def timestamp(time: datetime) -> str:
-    """RFC 3339 in UTC, whole seconds, as Kubernetes writes metav1.Time."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def _arm_of(value: Mapping[str, Any] | None) -> Arm | None:
-    if value is None:
-        return None
-    release = Release(
-        version=value["version"],
-        revision=value["revision"],
-        storage_uri=value["storageUri"],
-        digest=value.get("digest"),
-    )
-    return Arm(slot=value["slot"], release=release, since=_time(value["since"]))
-
-
-def _followed_of(value: Mapping[str, Any] | None) -> Followed | None:
-    if value is None:
-        return None
-    return Followed(generation=value["observedGeneration"], since=_time(value["since"]))
+# ------------------------------------------------------------------------------------------------------ reading
 
 
 def status_of(body: Mapping[str, Any]) -> Status:
-    """What the operator remembers; an object without a status remembers nothing."""
-    value = body.get("status") or {}
-    weights = value.get("weights") or {}
-    return Status(
-        phase=value.get("phase", "Pending"),
-        generation=value.get("observedGeneration", 0),
-        stable=_arm_of(value.get("stable")),
-        candidate=_arm_of(value.get("candidate")),
-        previous=_arm_of(value.get("previous")),
-        leaving=_arm_of(value.get("leaving")),
-        promoting=value.get("promoting"),
-        weights=Weights(a=weights.get("a", 0), b=weights.get("b", 0)),
-        route=_followed_of(value.get("route")),
-        history=tuple(
-            Record(
-                number=entry["number"],
-                version=entry["version"],
-                revision=entry["revision"],
-                slot=entry["slot"],
-                outcome=entry["outcome"],
-                reason=entry["reason"],
-                time=_time(entry["time"]),
-            )
-            for entry in value.get("history", [])
-        ),
-        conditions=tuple(
-            Condition(
-                type=entry["type"],
-                status=entry["status"] == "True",
-                reason=entry["reason"],
-                message=entry["message"],
-                generation=entry["observedGeneration"],
-                time=_time(entry["lastTransitionTime"]),
-            )
-            for entry in value.get("conditions", [])
-        ),
+    """What the operator remembers; an object without a status remembers nothing.
+
+    A part that somebody has broken by hand is forgotten, and nothing else is: `unreadable` names it.
+    """
+    return _read(body)[0]
+
+
+def unreadable(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """The parts of the status that `status_of` forgot, each with what was expected there."""
+    return tuple(_read(body)[1])
+
+
+def _read(body: Mapping[str, Any]) -> tuple[Status, Sequence[str]]:
+    value = Tolerant("status", body.get("status") or {})
+    stable = value.one("stable", _arm_of)
+    on_stable = Weights.all_on(stable.slot) if stable is not None else Weights()
+    phase: Phase | None = value.get("phase", lambda name: value.fields.choice(name, Phase))
+    findings = value.all("evidence", entries.finding_of)
+    status = Status(
+        phase=phase or "Pending",
+        generation=value.get("observedGeneration", value.fields.integer) or 0,
+        stable=stable,
+        candidate=value.one("candidate", _arm_of),
+        previous=value.one("previous", _arm_of),
+        leaving=value.one("leaving", _arm_of),
+        promoting=value.get("promoting", value.fields.text),
+        weights=value.one("weights", _weights_of) or on_stable,
+        route=value.one("route", _followed_of),
+        history=value.all("history", entries.record_of),
+        conditions=value.all("conditions", _condition_of),
+        analysis=value.one("analysis", lambda fields: _analysis_of(fields, findings)),
+        decisions=value.all("decisions", entries.decision_of),
+        rejected=value.all("rejected", entries.rejected_of),
+        last_command=value.one("lastCommand", entries.last_command_of),
+        paused_by=value.one("pausedBy", entries.command_of),
+        approved=value.get("approved", value.fields.text),
+        probation_until=value.get("probationUntil", value.fields.time),
+    )
+    return status, value.complaints
+
+
+def _arm_of(value: Fields) -> Arm:
+    slot: Slot = value.choice("slot", Slot)
+    release = Release(
+        version=value.text("version"),
+        revision=value.text("revision"),
+        storage_uri=value.text("storageUri"),
+        digest=value.optional("digest", value.text),
+    )
+    return Arm(slot=slot, release=release, since=value.time("since"))
+
+
+def _weights_of(value: Fields) -> Weights:
+    weights = Weights(a=value.optional("a", value.integer) or 0, b=value.optional("b", value.integer) or 0)
+    if weights.a + weights.b > _WHOLE:
+        raise UnreadableError(f"{value.path}: at most {_WHOLE} % in sum expected, not {weights.a} and {weights.b}")
+    return weights
+
+
+def _followed_of(value: Fields) -> Followed:
+    return Followed(generation=value.integer("observedGeneration"), since=value.time("since"))
+
+
+def _condition_of(value: Fields) -> Condition:
+    return Condition(
+        type=value.text("type"),
+        status=value.text("status") == "True",
+        reason=value.text("reason"),
+        message=value.text("message"),
+        generation=value.integer("observedGeneration"),
+        time=value.time("lastTransitionTime"),
     )
 
 
-def _arm(arm: Arm, weights: Weights) -> dict[str, Any]:
-    release = arm.release
-    value: dict[str, Any] = {
-        "slot": arm.slot,
-        "version": release.version,
-        "revision": release.revision,
-        "storageUri": release.storage_uri,
-        "since": timestamp(arm.since),
-        "weight": weights.of(arm.slot),
+def _analysis_of(value: Fields, findings: tuple[Finding, ...]) -> Analysis:
+    held = value.optional("held", value.fields)
+    return Analysis(
+        began=value.time("began"),
+        step=value.integer("step"),
+        step_since=value.time("stepSince"),
+        step_requests=value.number("stepRequests"),
+        evidence_since=value.optional("evidenceSince", value.time),
+        looked=value.optional("looked", value.time),
+        experiment=value.optional("experiment", value.mapping),
+        counters=value.optional("counters", value.mapping) or {},
+        epoch=value.optional("epoch", value.text),
+        cursor=value.optional("cursor", value.text) or "",
+        threshold=value.optional("threshold", value.number),
+        candidate_requests=value.number("candidateRequests"),
+        candidate_failures=value.number("candidateFailures"),
+        held=(held.text("reason"), held.text("message")) if held is not None else None,
+        findings=findings,
+    )
+
+
+# ------------------------------------------------------------------------------------------------------ writing
+
+
+def status_document(status: Status, required: Collection[str] = ALWAYS_REQUIRED) -> dict[str, Any]:
+    """The status subresource; what is not known, or nobody has, is absent.
+
+    Args:
+        status: to be written; times lose their fractions of a second, and decisions the sentences of their findings.
+        required: gates that must Pass before promotion, for the one verdict that `kubectl get` shows.
+    """
+    roles = {
+        "stable": status.stable,
+        "candidate": status.candidate,
+        "previous": status.previous,
+        "leaving": status.leaving,
     }
-    return value | ({"digest": release.digest} if release.digest is not None else {})
-
-
-def _followed(followed: Followed) -> dict[str, Any]:
-    return {"observedGeneration": followed.generation, "since": timestamp(followed.since)}
-
-
-def status_document(status: Status) -> dict[str, Any]:
-    """The status subresource; a role that nobody has is absent."""
-    roles = {"stable": status.stable, "candidate": status.candidate, "previous": status.previous, "leaving": status.leaving}
+    analysis, last = status.analysis, status.last_command
+    findings = analysis.findings if analysis is not None else ()
     return {
         "observedGeneration": status.generation,
         "phase": status.phase,
         **{role: _arm(arm, status.weights) for role, arm in roles.items() if arm is not None},
-        **({"promoting": status.promoting} if status.promoting is not None else {}),
+        **entries.known("promoting", status.promoting),
         "weights": {"a": status.weights.a, "b": status.weights.b},
-        **({"route": _followed(status.route)} if status.route is not None else {}),
-        "history": [
-            {
-                "number": record.number,
-                "version": record.version,
-                "revision": record.revision,
-                "slot": record.slot,
-                "outcome": record.outcome,
-                "reason": record.reason,
-                "time": timestamp(record.time),
-            }
-            for record in status.history
-        ],
-        "conditions": [
-            {
-                "type": condition.type,
-                "status": "True" if condition.status else "False",
-                "reason": condition.reason,
-                "message": condition.message,
-                "observedGeneration": condition.generation,
-                "lastTransitionTime": timestamp(condition.time),
-            }
-            for condition in status.conditions
-        ],
+        **entries.known("route", status.route and _followed(status.route)),
+        **entries.known("verdict", verdict_of(findings, required)),
+        **entries.known("analysis", analysis and _analysis(analysis)),
+        "evidence": [entries.finding_document(finding) for finding in findings],
+        "decisions": [entries.decision_document(decision) for decision in status.decisions],
+        "rejected": [entries.rejected_document(rejected) for rejected in status.rejected],
+        "history": [entries.record_document(record) for record in status.history],
+        **entries.known("lastCommand", last and entries.last_command_document(last)),
+        **entries.known("pausedBy", status.paused_by and entries.command_document(status.paused_by)),
+        **entries.known("approved", status.approved),
+        **entries.known("probationUntil", status.probation_until and entries.timestamp(status.probation_until)),
+        "conditions": [_condition(condition) for condition in status.conditions],
+    }
+
+
+def verdict_of(findings: Sequence[Finding], required: Collection[str]) -> str | None:
+    """The worst gate in a few words: what fails, else what is required and not known yet; None without evidence."""
+    failing = [finding.gate for finding in findings if finding.verdict == "Fail"]
+    if failing:
+        return f"Fail: {', '.join(failing)}"
+    open_ones = [item.gate for item in findings if item.verdict == "Insufficient" and item.gate in required]
+    if open_ones:
+        return f"Insufficient: {', '.join(open_ones)}"
+    return "Pass" if findings else None
+
+
+def _arm(arm: Arm, weights: Weights) -> dict[str, Any]:
+    release = arm.release
+    return {
+        "slot": arm.slot,
+        "version": release.version,
+        "revision": release.revision,
+        "storageUri": release.storage_uri,
+        "since": entries.timestamp(arm.since),
+        "weight": weights.of(arm.slot),
+        **entries.known("digest", release.digest),
+    }
+
+
+def _followed(followed: Followed) -> dict[str, Any]:
+    return {"observedGeneration": followed.generation, "since": entries.timestamp(followed.since)}
+
+
+def _analysis(analysis: Analysis) -> dict[str, Any]:
+    return {
+        "began": entries.timestamp(analysis.began),
+        "step": analysis.step,
+        "stepSince": entries.timestamp(analysis.step_since),
+        "stepRequests": float(analysis.step_requests),
+        **entries.known("evidenceSince", analysis.evidence_since and entries.timestamp(analysis.evidence_since)),
+        **entries.known("looked", analysis.looked and entries.timestamp(analysis.looked)),
+        **entries.known("experiment", analysis.experiment),
+        "counters": analysis.counters,
+        **entries.known("epoch", analysis.epoch),
+        "cursor": analysis.cursor,
+        **entries.number("threshold", analysis.threshold),
+        "candidateRequests": float(analysis.candidate_requests),
+        "candidateFailures": float(analysis.candidate_failures),
+        **entries.known("held", analysis.held and dict(zip(("reason", "message"), analysis.held, strict=True))),
+    }
+
+
+def _condition(condition: Condition) -> dict[str, Any]:
+    return {
+        "type": condition.type,
+        "status": "True" if condition.status else "False",
+        "reason": condition.reason,
+        "message": condition.message,
+        "observedGeneration": condition.generation,
+        "lastTransitionTime": entries.timestamp(condition.time),
     }
