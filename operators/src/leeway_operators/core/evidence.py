@@ -74,7 +74,7 @@ class CounterReading:
 
 @dataclass(frozen=True, kw_only=True)
 class DetectorReading:
-    """The answer of `/v1/compare`, parsed and checked: epoch, cursor, coverage by role, ticks as the detector names them."""
+    """The answer of `/v1/compare`: epoch, cursor, coverage by role, and its ticks, unchecked."""
 
     epoch: str
     cursor: str
