@@ -1,0 +1,97 @@
+"""Whether the arms share the traffic as the weight says (sample ratio mismatch)."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+import numpy as np
+
+from leeway_operators.evidence.state import Array, Axes, State
+from leeway_operators.evidence.ticks import Number, Pair
+from leeway_operators.evidence.wealth import floored_start, grown_over_floor, log_sum
+
+ALPHA = 0.01
+"""Chance of ever holding a rollout whose preconditions hold, for each precondition."""
+CEILING = math.log(1.0 / ALPHA) + 3.0
+"""Of a precondition's wealth, above what decides: once what is broken is mended, it is soon forgotten."""
+TOLERANCE = 0.1
+"""Of the log odds: proxies round, connections stick; only a material deviation counts."""
+_SIZES = np.array([0.05, 0.1, 0.2, 0.4, 0.8, 1.6])
+SHIFTS = np.concatenate([_SIZES, -_SIZES])
+"""By how much the log odds may be off: what the wealth is spread over."""
+
+
+def _softplus(x: Array) -> Array:
+    return np.logaddexp(0.0, x)
+
+
+def log_factors(candidate: Array, total: Array, weight: Array) -> Array:
+    """Log e-values of one tick against log odds within `TOLERANCE` of the weight's, [..., J].
+
+    The likelihood ratio of tilted odds is largest in expectation at the edge of the hypothesis that is nearer to the
+    alternative, and is 1 there.
+
+    Args:
+        candidate: requests of its arm, [...].
+        total: of both arms, [...].
+        weight: the candidate's share, between 0 and 1, [...].
+    """
+    edge = (np.log(weight) - np.log1p(-weight))[..., None] + np.sign(SHIFTS) * TOLERANCE
+    gains: Array = candidate[..., None] * SHIFTS - total[..., None] * (_softplus(edge + SHIFTS) - _softplus(edge))
+    return gains
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SampleRatio(State):
+    """Evidence that the arms do not share the traffic as the weight says.
+
+    Attributes:
+        wealth: log e-value per deviation.
+        ticks: that had data.
+        candidate: requests of its arm where a weight was in force.
+        total: of both arms.
+        expected: of the candidate's, by the weights.
+        ignored: ticks whose counts could not be.
+    """
+
+    wealth: Annotated[Array, Axes((len(SHIFTS),))]
+    ticks: Array
+    candidate: Array
+    total: Array
+    expected: Array
+    ignored: Array
+
+    @classmethod
+    def begin(cls) -> Self:
+        """No evidence."""
+        none = np.zeros(())
+        return cls(
+            wealth=floored_start(len(SHIFTS)), ticks=none, candidate=none, total=none, expected=none, ignored=none
+        )
+
+    @property
+    def evidence(self) -> Array:
+        """Log e-value."""
+        return log_sum(self.wealth)
+
+    def after(self, requests: Pair, weight: Number | None) -> Self:
+        """With one more tick; without a weight, or with one that gives all to one arm, there is nothing to compare."""
+        if weight is None:
+            return self
+        n_c, n_s, share = np.broadcast_arrays(
+            *(np.asarray(value, dtype=np.float64) for value in (requests.candidate, requests.stable, weight))
+        )
+        good = np.isfinite(n_c) & np.isfinite(n_s) & (n_c >= 0) & (n_s >= 0) & (share >= 0) & (share <= 1)
+        counts = good & (share > 0) & (share < 1)
+        candidate, stable = np.where(counts, n_c, 0.0), np.where(counts, n_s, 0.0)
+        total, share = candidate + stable, np.where(counts, share, 0.5)
+        gains = log_factors(candidate, total, share)
+        wealth = np.minimum(grown_over_floor(self.wealth, gains, self.ticks, total > 0), CEILING)
+        return type(self)(
+            wealth=wealth,
+            ticks=self.ticks + (total > 0),
+            candidate=self.candidate + candidate,
+            total=self.total + total,
+            expected=self.expected + share * total,
+            ignored=self.ignored + ~good,
+        )
