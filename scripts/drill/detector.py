@@ -90,6 +90,14 @@ class Detector:
         """
         self._ask("DELETE", f"/v1/simulate/{drill}")
 
+    def feedback(self, labels: list[dict[str, Any]]) -> dict[str, Any]:
+        """Send true labels, as `POST /v1/feedback` takes them; return what became of each.
+
+        Raises:
+            RefusedError: none was taken, or not all.
+        """
+        return self._ask("POST", "/v1/feedback", labels)
+
     def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         connection = http.client.HTTPSConnection(self._server, timeout=20, context=self._context)
         try:

@@ -2,24 +2,21 @@
 
 import argparse
 import ipaddress
-import json
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import asdict
-from pathlib import Path
 
-from cluster import demo, lifecycle, paths, up
+from cluster import lifecycle, paths, up
 from cluster.addons.kube import Kube
 from cluster.https import Endpoint
-from cluster.shell import CommandFailedError, run
+from cluster.shell import CommandFailedError
 from load import scaling
 from load.profiles import PROFILES, Shape
+from load.running import locust
 from load.slo import Objective, read
 
-_SAMPLES = 1000
 _HPA_SECONDS = 5.0
-_STOP_SECONDS = 20
+_STOP_SECONDS = 60.0
 _REPORTS = paths.REPOSITORY / "build/load"
 
 
@@ -61,12 +58,10 @@ def measure(cluster: paths.ClusterPaths, shape: Shape, objective: Objective) -> 
     endpoint = up.endpoint(cluster)
     check_local(cluster, endpoint)
     folder = _REPORTS / shape.profile
-    folder.mkdir(parents=True, exist_ok=True)
-    for stale in folder.iterdir():
-        stale.unlink()
     print(f"{shape.profile}: {shape.requests} requests in {shape.seconds} s to https://{endpoint.hostname}", flush=True)
-    with scaling.Watch(Kube(cluster.kubeconfig), time.monotonic, every=_HPA_SECONDS) as watch:
-        _locust(_plan(endpoint, shape, folder), folder)
+    watching = scaling.Watch(Kube(cluster.kubeconfig), time.monotonic, every=_HPA_SECONDS)
+    with watching as watch, locust(endpoint, shape, folder) as process:
+        process.wait(shape.seconds + _STOP_SECONDS)
     scaling.write(watch.trace, folder / "hpa.csv")
     result = read(folder / "run_stats.csv")
     print(
@@ -92,36 +87,6 @@ def check_local(cluster: paths.ClusterPaths, endpoint: Endpoint) -> None:
         raise NotLocalError(
             f"{endpoint.address}: expected an address of the cluster {cluster.name} that make up has started"
         )
-
-
-def _plan(endpoint: Endpoint, shape: Shape, folder: Path) -> Path:
-    """Write down what the locustfile is to do."""
-    bodies, plan = folder / "bodies.ndjson", folder / "plan.json"
-    lines = (json.dumps(sample["v2"]) for sample in demo.samples(_SAMPLES))
-    bodies.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    content = {
-        "shape": asdict(shape),
-        "hostname": endpoint.hostname,
-        "address": endpoint.address,
-        "authority": str(endpoint.authority),
-        "path": f"/v2/models/{demo.MODEL}/infer",
-        "bodies": str(bodies),
-    }
-    plan.write_text(json.dumps(content, indent=2), encoding="utf-8")
-    return plan
-
-
-def _locust(plan: Path, folder: Path) -> None:
-    """Run locust in a process of its own: it replaces the standard library's sockets in the one it runs in."""
-    run(
-        [
-            sys.executable, "-m", "locust", "--locustfile", Path(__file__).with_name("locustfile.py"), "--headless",
-            "--only-summary", "--stop-timeout", str(_STOP_SECONDS), "--html", folder / "report.html",
-            "--csv", folder / "run", "--exit-code-on-error", "0",
-        ],
-        env={"LEEWAY_LOAD_PLAN": str(plan), "PYTHONPATH": str(paths.REPOSITORY / "scripts")},
-        log=folder / "locust.log",
-    )  # fmt: skip
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -30,7 +30,10 @@ def samples(listed: dict[str, Any], *, second: int) -> Iterator[Sample]:
     for hpa in listed["items"]:
         status = hpa.get("status", {})
         current = [
-            metric["resource"]["current"] for metric in status.get("currentMetrics") or [] if "resource" in metric
+            metric[kind]["current"]
+            for metric in status.get("currentMetrics") or []
+            for kind in ("containerResource", "resource")
+            if kind in metric
         ]
         yield Sample(
             second,

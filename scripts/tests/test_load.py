@@ -91,7 +91,11 @@ def test_a_file_without_that_line_is_no_result(tmp_path: Path) -> None:
 
 def test_the_trace_of_an_autoscaler_is_told_by_its_changes() -> None:
     def listed(replicas: int, desired: int, cpu: int | None) -> dict[str, object]:
-        metrics = None if cpu is None else [{"resource": {"current": {"averageUtilization": cpu}}}]
+        metrics = (
+            None
+            if cpu is None
+            else [{"type": "ContainerResource", "containerResource": {"current": {"averageUtilization": cpu}}}]
+        )
         status = {"currentReplicas": replicas, "desiredReplicas": desired, "currentMetrics": metrics}
         return {"items": [{"metadata": {"name": "flights-a-scale"}, "status": status}]}
 
