@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from leeway_operators.core import objects
 from leeway_operators.core.actions import (
@@ -12,21 +13,37 @@ from leeway_operators.core.actions import (
     CopyRuntime,
     DeleteRuntime,
     Emit,
+    RestartSlot,
     SetMinReplicas,
     StopSlot,
 )
+from leeway_operators.core.advance import step_of
 from leeway_operators.core.judge import attempt_key
 from leeway_operators.core.model import SLOTS, Arm, Rollout, Seen, Slot, Status
+from leeway_operators.core.strategy import strategy_of
 
 # A slot that has just got the traffic keeps its replicas this long: its autoscaler still counts the idle minutes.
 HANDOVER = timedelta(minutes=10)
 
 
-def converge(rollout: Rollout, status: Status, seen: Seen, now: datetime, sink_url: str | None) -> Iterator[Action]:
-    """What is left to do, in this order; nothing if the cluster is as the status says."""
+def converge(
+    rollout: Rollout, status: Status, seen: Seen, now: datetime, sink_url: str | None, *, exposed: bool
+) -> Iterator[Action]:
+    """What is left to do, in this order; nothing if the cluster is as the status says.
+
+    Args:
+        rollout: the wish.
+        status: what was decided.
+        seen: the cluster.
+        now: the time.
+        sink_url: where requests and predictions are reported to; None: nowhere.
+        exposed: whether the candidate may get copies of requests, or those with its header, at this look.
+    """
     yield from _expose(rollout, status, seen)
     yield from _deploy(rollout, status, seen, sink_url)
-    yield from _route(rollout, status, seen)
+    if not route_stands(rollout, status, seen, exposed=exposed):
+        yield ApplyRoute(body=_wished_route(rollout, status, seen, exposed=exposed))
+    yield from _restart(rollout, status, seen)
     yield from _scale(rollout, status, seen, now)
     yield from _tidy(rollout, status, seen)
 
@@ -67,7 +84,13 @@ def _deploy(rollout: Rollout, status: Status, seen: Seen, sink_url: str | None) 
         yield ApplySlot(slot=arm.slot, body=objects.inference_service(rollout, arm, sink_url))
 
 
-def _route(rollout: Rollout, status: Status, seen: Seen) -> Iterator[Action]:
+def route_stands(rollout: Rollout, status: Status, seen: Seen, *, exposed: bool) -> bool:
+    """Whether the HTTPRoute is as was decided."""
+    body = _wished_route(rollout, status, seen, exposed=exposed)
+    return seen.route is not None and objects.covers(seen.route.body, body)
+
+
+def _wished_route(rollout: Rollout, status: Status, seen: Seen, *, exposed: bool) -> dict[str, Any]:
     # A backend that is known before it gets weight is a switch without a first connection; one that does not exist
     # would make the gateway report the route as broken.
     backends = [
@@ -75,9 +98,30 @@ def _route(rollout: Rollout, status: Status, seen: Seen) -> Iterator[Action]:
         for slot in SLOTS
         if status.weights.of(slot) > 0 or (slot in _roles(status) and seen.slots[slot].has_service)
     ]
-    body = objects.http_route(rollout, status.weights, backends)
-    if seen.route is None or not objects.covers(seen.route.body, body):
-        yield ApplyRoute(body=body)
+    candidate, analysis = status.candidate, status.analysis
+    if candidate is None or analysis is None or status.promoting is not None or not exposed:
+        return objects.http_route(rollout, status.weights, backends)
+    strategy = strategy_of(rollout.spec)
+    return objects.http_route(
+        rollout,
+        status.weights,
+        backends,
+        mirror=candidate.slot if step_of(strategy, analysis).shadow else None,
+        bearers=(strategy.match, candidate.slot) if strategy.match is not None else None,
+    )
+
+
+def _restart(rollout: Rollout, status: Status, seen: Seen) -> Iterator[Action]:
+    """Slots that a person has asked to restart, as long as they run what they ran then."""
+    last = status.last_command
+    if last is None or last.command.verb != "restart" or last.outcome != "Done":
+        return
+    at = f"{last.time:%Y-%m-%dT%H:%M:%SZ}"
+    for arm in (status.stable, status.candidate, status.previous):
+        if arm is None or arm.since > last.time or not seen.slots[arm.slot].runs(arm.release.revision):
+            continue
+        if seen.slots[arm.slot].restarted_at != at:
+            yield RestartSlot(slot=arm.slot, name=objects.slot_name(rollout.name, arm.slot), at=at)
 
 
 def _scale(rollout: Rollout, status: Status, seen: Seen, now: datetime) -> Iterator[Action]:
@@ -106,4 +150,6 @@ def _tidy(rollout: Rollout, status: Status, seen: Seen) -> Iterator[Action]:
 
 
 def _roles(status: Status) -> Mapping[Slot, Arm]:
-    return {arm.slot: arm for arm in (status.previous, status.candidate, status.stable) if arm is not None}
+    return {
+        arm.slot: arm for arm in (status.previous, status.leaving, status.candidate, status.stable) if arm is not None
+    }

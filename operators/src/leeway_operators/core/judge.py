@@ -5,9 +5,23 @@ from dataclasses import replace
 from datetime import datetime
 
 from leeway_operators.core.actions import Emit
+from leeway_operators.core.advance import AWAITING_APPROVAL, BROKEN, MIRROR_UNSUPPORTED, described, step_of
 from leeway_operators.core.conditions import carried_over
-from leeway_operators.core.model import Arm, Condition, Phase, Rollout, Seen, SeenRoute, Slot, Status, other
+from leeway_operators.core.model import (
+    Analysis,
+    Arm,
+    Condition,
+    Phase,
+    Rejected,
+    Rollout,
+    Seen,
+    SeenRoute,
+    Slot,
+    Status,
+    other,
+)
 from leeway_operators.core.objects import LABEL_MODEL, LABEL_SLOT
+from leeway_operators.core.strategy import strategy_of
 from leeway_operators.core.verify import Check
 
 _NEXT_STEP: Mapping[str, str] = {
@@ -39,62 +53,130 @@ def _describe_pods(rollout: Rollout, slot: Slot) -> str:
 
 
 def judged(
-    rollout: Rollout, status: Status, *, memory: Status, seen: Seen, check: Check | None, now: datetime
+    rollout: Rollout,
+    status: Status,
+    *,
+    memory: Status,
+    seen: Seen,
+    check: Check | None,
+    stopped: tuple[str, str] | None,
+    now: datetime,
 ) -> Status:
-    """The status with its phase and conditions."""
-    failed = check is not None and check.state == "Failed"
-    waiting = rollout.paused and not status.has_stable(rollout.release)
+    """The status with its phase and conditions.
 
-    def condition(kind: str, reason: str, message: str, *, true: bool) -> Condition:
+    Args:
+        rollout: the wish.
+        status: what was decided at this look.
+        memory: the status before it.
+        seen: the cluster.
+        check: whether the candidate may take (more) traffic; None: there is none.
+        stopped: why nothing moves forward (reason, sentence); None: it may.
+        now: the time.
+    """
+    if status.has_stable(rollout.release) and status.candidate is None:
+        stopped = None
+
+    def condition(kind: str, said: tuple[bool, str, str]) -> Condition:
+        true, reason, message = said
         generation = rollout.generation
         return Condition(type=kind, status=true, reason=reason, message=message, generation=generation, time=now)
 
-    serving, why, told = _serving(rollout, status, seen, check)
-    moving, reason, message = _progress(rollout, status, seen, check)
-    conditions = carried_over(
-        memory.conditions,
-        (
-            condition("Ready", why, told, true=serving),
-            condition("Progressing", reason, message, true=moving),
-            condition("Degraded", check.reason, check.message, true=True)
-            if failed and check is not None
-            else condition("Degraded", "AsExpected", "", true=False),
-        ),
+    conditions = (
+        condition("Ready", _serving(rollout, status, seen, check)),
+        condition("Progressing", _progress(rollout, status, seen, check, stopped)),
+        condition("Degraded", _degraded(rollout, status, check)),
     )
     return replace(
         status,
         generation=rollout.generation,
-        phase=_phase(status, failed=failed, paused=waiting),
-        conditions=conditions,
+        phase=_phase(rollout, status, check, stopped=stopped is not None),
+        conditions=carried_over(memory.conditions, conditions),
     )
 
 
-def _phase(status: Status, *, failed: bool, paused: bool) -> Phase:
-    if failed:
+def _phase(rollout: Rollout, status: Status, check: Check | None, *, stopped: bool) -> Phase:
+    candidate, analysis = status.candidate, status.analysis
+    has_weight = candidate is not None and status.weights.of(candidate.slot) > 0
+    held = analysis.held[0] if candidate is not None and analysis is not None and analysis.held is not None else None
+    if (check is not None and check.state == "Failed" and not has_weight) or held == MIRROR_UNSUPPORTED:
         return "Failed"
-    if paused:
+    if status.promoting is not None:
+        return "Promoting" if has_weight else "Deploying"
+    if stopped:
         return "Paused"
-    if status.candidate is not None:
-        return "Promoting" if status.weights.of(status.candidate.slot) > 0 else "Deploying"
-    return "Stable" if status.stable is not None else "Pending"
+    if status.leaving is not None and status.history and status.history[0].outcome == "RolledBack":
+        return "RollingBack"
+    if candidate is None:
+        return "Stable" if status.stable is not None else "Pending"
+    if analysis is None:
+        return "Deploying"
+    if held is not None:
+        return "AwaitingApproval" if held == AWAITING_APPROVAL else "Held"
+    return "Shadow" if step_of(strategy_of(rollout.spec), analysis).shadow else "Canary"
 
 
-def _progress(rollout: Rollout, status: Status, seen: Seen, check: Check | None) -> tuple[bool, str, str]:
+def _progress(
+    rollout: Rollout, status: Status, seen: Seen, check: Check | None, stopped: tuple[str, str] | None
+) -> tuple[bool, str, str]:
     """Whether something moves; reason and message of what it waits for, or why nothing does."""
-    released = status.has_stable(rollout.release)
     if check is not None and check.state == "Failed":
         return False, check.reason, check.message
-    if rollout.paused and not released:
-        held = f"spec.paused holds back version {rollout.release.version}; set it to false to go on"
-        return False, "Paused", held
+    if status.promoting is None and stopped is not None:
+        return False, *stopped
+    if status.leaving is not None:
+        slot = status.leaving.slot
+        version = status.leaving.release.version
+        told = f"slot {slot} keeps version {version} until the gateway has surely sent it its last request"
+        return True, "SlotDraining", told
+    if status.candidate is not None and status.analysis is not None and status.promoting is None:
+        return _compared(rollout, status, status.analysis)
     if check is not None:
         return True, check.reason, check.message
-    if not released and status.stable is not None:
+    if (rejected := _rejected(rollout, status)) is not None:
+        return False, "Rejected", _rejection(rejected)
+    if not status.has_stable(rollout.release) and status.stable is not None:
         slot = other(status.stable.slot)
         return True, "SlotDraining", f"slot {slot} is left alone until the gateway has surely sent it its last request"
     if seen.route is None or not seen.route.followed:
         return True, "GatewayPending", f"the gateway has not taken over HTTPRoute {rollout.name} as it is now"
+    if status.probation_until is not None:
+        until = f"{status.probation_until:%Y-%m-%d %H:%M} UTC"
+        return False, "Probation", f"the released version is the stable one; until {until} it may still be taken back"
     return False, "Finished", "the released version is the stable one"
+
+
+def _compared(rollout: Rollout, status: Status, analysis: Analysis) -> tuple[bool, str, str]:
+    step = described(strategy_of(rollout.spec), analysis)
+    if analysis.held is not None:
+        reason, message = analysis.held
+        return False, reason, f"{step}. {message}"
+    if analysis.evidence_since is None:
+        return True, "GatewayPending", f"{step}; counting begins when the gateway has surely taken that over"
+    return True, "Comparing", step
+
+
+def _degraded(rollout: Rollout, status: Status, check: Check | None) -> tuple[bool, str, str]:
+    """Whether what was asked for cannot be had: it fails, it was rolled back, or what is compared is not comparable."""
+    if check is not None and check.state == "Failed":
+        return True, check.reason, check.message
+    held = status.analysis.held if status.candidate is not None and status.analysis is not None else None
+    if held is not None and held[0] in BROKEN:
+        return True, *held
+    if status.candidate is None and (rejected := _rejected(rollout, status)) is not None:
+        return True, rejected.reason, _rejection(rejected)
+    return False, "AsExpected", ""
+
+
+def _rejected(rollout: Rollout, status: Status) -> Rejected | None:
+    """The rejection of what the spec names."""
+    return next((entry for entry in status.rejected if entry.revision == rollout.release.revision), None)
+
+
+def _rejection(rejected: Rejected) -> str:
+    return (
+        f"version {rejected.version} was rolled back ({rejected.reason}) and is not tried again until spec.model "
+        "names another one, or kubectl leeway retry"
+    )
 
 
 def _serving(rollout: Rollout, status: Status, seen: Seen, check: Check | None) -> tuple[bool, str, str]:
@@ -129,11 +211,14 @@ def _not_accepted(rollout: Rollout, route: SeenRoute) -> str:
 
 
 def warnings(memory: Status, status: Status) -> Iterator[Emit]:
-    """The Warnings of what has newly gone wrong: a release that fails, a stable version that stops serving."""
+    """The Warnings of what has newly gone wrong: a release that fails, a stable version that stops serving.
+
+    What was decided about a candidate has told itself already.
+    """
     before = {condition.type: condition for condition in memory.conditions}
     for condition in status.conditions:
         old = before.get(condition.type)
-        if condition.type == "Degraded" and condition.status:
+        if condition.type == "Degraded" and condition.status and status.phase == "Failed":
             if old is not None and old.status and old.reason == condition.reason:
                 continue
             arm = status.candidate

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from leeway_operators.core.model import Arm, Rollout, Slot, Weights
+from leeway_operators.core.strategy import Match
 
 GROUP = "leeway.dev"
 API_VERSION = f"{GROUP}/v1alpha1"
@@ -63,7 +64,8 @@ def runtime_copy_name(model: str, slot: Slot, revision: str) -> str:
     return f"{slot_name(model, slot)}-{revision}"
 
 
-def _owned(rollout: Rollout, name: str, labels: Mapping[str, str]) -> dict[str, Any]:
+def owned(rollout: Rollout, name: str, labels: Mapping[str, str]) -> dict[str, Any]:
+    """Metadata of an object that goes when the ModelRollout does."""
     # The owner makes Kubernetes' garbage collector our uninstaller: no finalizer that outlives the operator.
     owner = {
         "apiVersion": API_VERSION,
@@ -99,7 +101,7 @@ def runtime_copy(rollout: Rollout, arm: Arm, source: Mapping[str, Any]) -> dict[
     return {
         "apiVersion": "serving.kserve.io/v1alpha1",
         "kind": "ServingRuntime",
-        "metadata": _owned(
+        "metadata": owned(
             rollout,
             runtime_copy_name(rollout.name, arm.slot, arm.release.revision),
             _slot_labels(rollout, arm),
@@ -169,7 +171,7 @@ def inference_service(rollout: Rollout, arm: Arm, sink_url: str | None) -> dict[
         "modelname": rollout.name,
         "endpoint": release.version,
     }
-    metadata = _owned(rollout, slot_name(rollout.name, arm.slot), labels)
+    metadata = owned(rollout, slot_name(rollout.name, arm.slot), labels)
     metadata["annotations"] = {
         "serving.kserve.io/deploymentMode": "Standard",
         "serving.kserve.io/autoscalerClass": "external",
@@ -192,7 +194,7 @@ def bundle_service(rollout: Rollout, slot: Slot) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": _owned(
+        "metadata": owned(
             rollout, bundle_service_name(rollout.name, slot), {LABEL_MODEL: rollout.name, LABEL_SLOT: slot}
         ),
         "spec": {
@@ -203,8 +205,23 @@ def bundle_service(rollout: Rollout, slot: Slot) -> dict[str, Any]:
     }
 
 
-def http_route(rollout: Rollout, weights: Weights, backends: Sequence[Slot]) -> dict[str, Any]:
-    """The HTTPRoute of a model: its hostnames, the allowed paths, and `backends` with their weights."""
+def http_route(
+    rollout: Rollout,
+    weights: Weights,
+    backends: Sequence[Slot],
+    *,
+    mirror: Slot | None = None,
+    bearers: tuple[Match, Slot] | None = None,
+) -> dict[str, Any]:
+    """The HTTPRoute of a model: its hostnames, the allowed paths, and `backends` with their weights.
+
+    Args:
+        rollout: the wish.
+        weights: percent per slot.
+        backends: slots that have a Service.
+        mirror: the slot that gets a copy of every request; what it answers is thrown away.
+        bearers: requests with this header go to this slot, whatever the weights.
+    """
     endpoint = rollout.spec["endpoint"]
     gateway = endpoint["gateway"]
     parent = {
@@ -213,31 +230,32 @@ def http_route(rollout: Rollout, weights: Weights, backends: Sequence[Slot]) -> 
         "name": gateway["name"],
         "namespace": gateway.get("namespace", rollout.namespace),
     }
-    rule = {
-        "matches": [{"path": {"type": kind, "value": path}} for kind, path in ROUTED_PATHS],
-        # From outside either would hide requests from the evidence: one marks a look of ours, which no count includes,
-        # and KServe's agent takes over the other as the event's id, of which the detector counts each once.
-        "filters": [
-            {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": [PROBE_HEADER, EVENT_ID_HEADER]}}
-        ],
-        "timeouts": {"request": endpoint["timeout"]},
-        "backendRefs": [
-            {
-                "group": "",
-                "kind": "Service",
-                "name": predictor_name(rollout.name, slot),
-                "port": 80,
-                "weight": weights.of(slot),
-            }
-            for slot in backends
-        ],
-    }
+    # From outside either would hide requests from the evidence: one marks a look of ours, which no count includes,
+    # and KServe's agent takes over the other as the event's id, of which the detector counts each once.
+    filters: list[dict[str, Any]] = [
+        {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": [PROBE_HEADER, EVENT_ID_HEADER]}}
+    ]
+    if mirror is not None:
+        filters.append({"type": "RequestMirror", "requestMirror": {"backendRef": _backend(rollout, mirror)}})
+    paths = [{"path": {"type": kind, "value": path}} for kind, path in ROUTED_PATHS]
+    common = {"filters": filters, "timeouts": {"request": endpoint["timeout"]}}
+    rules = []
+    if bearers is not None:
+        header = {"type": "Exact", "name": bearers[0].header, "value": bearers[0].value}
+        matches = [path | {"headers": [header]} for path in paths]
+        rules.append({"matches": matches, **common, "backendRefs": [_backend(rollout, bearers[1]) | {"weight": 100}]})
+    shares = [_backend(rollout, slot) | {"weight": weights.of(slot)} for slot in backends]
+    rules.append({"matches": paths, **common, "backendRefs": shares})
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
-        "metadata": _owned(rollout, rollout.name, {LABEL_MODEL: rollout.name}),
-        "spec": {"parentRefs": [parent], "hostnames": list(endpoint.get("hostnames", [])), "rules": [rule]},
+        "metadata": owned(rollout, rollout.name, {LABEL_MODEL: rollout.name}),
+        "spec": {"parentRefs": [parent], "hostnames": list(endpoint.get("hostnames", [])), "rules": rules},
     }
+
+
+def _backend(rollout: Rollout, slot: Slot) -> dict[str, Any]:
+    return {"group": "", "kind": "Service", "name": predictor_name(rollout.name, slot), "port": 80}
 
 
 def min_replicas(rollout: Rollout, slot: Slot, replicas: int) -> dict[str, Any]:

@@ -1,54 +1,53 @@
-"""What to do next, from the wish, the world and the memory: read `plan` from top to bottom.
+"""What to do next, from the wish, the world, the memory and the evidence: read `plan` from top to bottom.
 
 Whatever the operator is about to do is in the status before it is done (`SetStatus` comes first), and everything it
-does can be done twice; so it may die between any two actions. An Event that reports a finished transition comes
-before the status that records it, under a key that makes repeating it harmless.
+does can be done twice; so it may die between any two actions. What reports a finished transition (Events, records)
+comes before the status that remembers it, under a name that makes repeating it harmless.
 """
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from leeway_operators.core import objects
-from leeway_operators.core.actions import Action, Emit, Plan, SetStatus
-from leeway_operators.core.converge import HANDOVER, converge, replicas
-from leeway_operators.core.judge import advised, attempt_key, judged, warnings
-from leeway_operators.core.model import (
-    SLOTS,
-    Arm,
-    Followed,
-    Outcome,
-    Record,
-    Rollout,
-    Seen,
-    Slot,
-    Status,
-    Weights,
-    other,
-)
-from leeway_operators.core.verify import Check, verify, verify_warm
+from leeway_operators.core import analysis as analyses
+from leeway_operators.core import attempts, objects
+from leeway_operators.core.actions import Plan, SetStatus
+from leeway_operators.core.advance import CANDIDATE_LOST, MIRROR_UNSUPPORTED, step_of
+from leeway_operators.core.commanded import execute
+from leeway_operators.core.converge import HANDOVER, converge, replicas, route_stands
+from leeway_operators.core.evidence import Evidence
+from leeway_operators.core.judge import advised, judged, warnings
+from leeway_operators.core.model import SLOTS, Analysis, Arm, Followed, Rollout, Seen, Slot, Status, Weights, other
+from leeway_operators.core.stages import compare, is_held, keep_or_lose, unmirrored
+from leeway_operators.core.strategy import Strategy, strategy_of
+from leeway_operators.core.turn import Turn
+from leeway_operators.core.verify import Check, verify, verify_serving, verify_warm
 
 # Pods are asked for their word, which no watch reports.
 LOOK_AGAIN = timedelta(seconds=2)
 LOOK_AGAIN_FAILED = timedelta(seconds=15)
-# A gateway's controller says that it has taken over a route; its proxies follow a little later (about a second with
-# Envoy Gateway). Until they surely have, the slot that lost its traffic is neither stopped nor given another version.
-GATEWAY_LAG = timedelta(seconds=10)
-# How long a pod that is told to end still answers what it was asked before: KServe's agent drains for 30 s.
-POD_DRAIN = timedelta(seconds=30)
 
 
-@dataclass(frozen=True)
-class _Step:
-    """A status on its way, and the Events of what has happened to it."""
+@dataclass(frozen=True, kw_only=True)
+class _Checks:
+    """What the candidate's slot was found to be: fit to take (more) traffic, and fit to keep what it has."""
 
-    status: Status
-    events: tuple[Emit, ...] = ()
+    take: Check
+    keep: Check
 
 
-def plan(rollout: Rollout, memory: Status, seen: Seen, now: datetime, sink_url: str | None) -> Plan:
-    """Decide the next actions.
+def plan(
+    rollout: Rollout,
+    memory: Status,
+    seen: Seen,
+    now: datetime,
+    sink_url: str | None,
+    *,
+    evidence: Evidence | None = None,
+    frozen: str | None = None,
+) -> Plan:
+    """Decide the next actions: at most one step forward, and any number backwards.
 
-    Traffic only ever moves to a slot that this very look has verified.
+    Traffic only ever moves to a slot that this very look has verified, and only stays on one that serves.
 
     Args:
         rollout: the wish.
@@ -56,196 +55,238 @@ def plan(rollout: Rollout, memory: Status, seen: Seen, now: datetime, sink_url: 
         seen: the cluster, looked at just now.
         now: the time, with its zone.
         sink_url: where requests and predictions are reported to; None: nowhere.
+        evidence: what the sources answered to `wants_evidence`; None: they were not asked.
+        frozen: why nothing may move forward in this cluster; None: it may. Rollbacks and undos always may.
     """
     if seen.foreign:
-        message = f"{', '.join(seen.foreign)} belongs to somebody else"
-        taken = advised(Check(state="Failed", reason="NameTaken", message=message), rollout, memory)
-        status = judged(rollout, memory, memory=memory, seen=seen, check=taken, now=now)
-        events = tuple(warnings(memory, status))
-        return Plan(actions=_remember(memory, status, events), status=status, again_in=LOOK_AGAIN_FAILED)
-    step = _recover(_Step(memory), seen, now)
-    step = _note_route(step, seen, now)
-    step = _finish_switch(step, seen, now)
-    step = _expire_previous(step, rollout, seen, now)
-    step = _choose_candidate(step, rollout, seen, now)
-    check = _check_candidate(step.status, rollout, seen, now)
+        return _taken(rollout, memory, seen, now)
+    strategy = strategy_of(rollout.spec)
+    turn = _clocked(Turn(rollout, memory, now))
+    turn = _recover(turn, seen)
+    turn = _note_route(turn, seen)
+    turn = execute(turn, frozen)
+    turn = attempts.finish_switch(turn, strategy, seen)
+    turn = attempts.finish_leaving(turn, seen)
+    turn = attempts.finish_probation(turn, strategy)
+    paused = rollout.paused or turn.status.paused_by is not None
+    turn = attempts.expire_previous(turn, strategy, seen, paused=paused)
+    turn = attempts.choose_candidate(turn, strategy, seen, paused=paused, frozen=frozen is not None)
+
+    checks = _check_candidate(turn.status, strategy, rollout, seen, now)
+    check = checks.take if checks is not None else None
+    turn = attempts.begin(turn, strategy, check, paused=paused, frozen=frozen is not None)
+    if checks is not None:
+        turn = keep_or_lose(turn, checks.take, checks.keep)
+    turn = unmirrored(turn, strategy, seen)
+    if evidence is not None:
+        turn = compare(turn, strategy, evidence, check, still=paused or frozen is not None)
+    if turn.status.candidate is None:
+        checks = check = None
+    turn, exposed = _shared(turn, strategy, seen, checks, paused=paused, frozen=frozen is not None)
+
+    stopped = _stopped(rollout, turn.status, frozen)
     if check is not None and check.state == "Failed":
-        check = advised(check, rollout, step.status)
-    status = replace(step.status, weights=_weights(step.status, rollout, check))
-    status = judged(rollout, status, memory=memory, seen=seen, check=check, now=now)
-    events = step.events + tuple(warnings(memory, status))
-    actions = (*_remember(memory, status, events), *converge(rollout, status, seen, now, sink_url))
-    return Plan(actions=actions, status=status, again_in=_again_in(rollout, status, seen, check, now))
+        check = advised(check, rollout, turn.status)
+    status = judged(rollout, turn.status, memory=memory, seen=seen, check=check, stopped=stopped, now=now)
+    told = (*turn.told, *warnings(memory, status))
+    remember = (SetStatus(status=status),) if status != memory else ()
+    actions = (*told, *remember, *converge(rollout, status, seen, now, sink_url, exposed=exposed))
+    return Plan(actions=actions, status=status, again_in=_again_in(rollout, strategy, status, seen, check, now))
 
 
-def _remember(memory: Status, status: Status, events: tuple[Emit, ...]) -> tuple[Action, ...]:
-    return (*events, SetStatus(status=status)) if status != memory else events
+def slot_to_ask(rollout: Rollout, memory: Status) -> Slot | None:
+    """The slot whose pods are to be asked for their word at this look: only what may have, or get, new traffic."""
+    stable, candidate = memory.stable, memory.candidate
+    if stable is None:
+        return candidate.slot if candidate is not None else None
+    command, last = rollout.command, memory.last_command
+    commanded = command is not None and (last is None or last.command.id != command.id)
+    moving = candidate is not None or memory.probation_until is not None or commanded
+    return other(stable.slot) if moving or not memory.has_stable(rollout.release) else None
 
 
 # ------------------------------------------------------------------------------------------- what has happened
 
 
-def _recover(step: _Step, seen: Seen, now: datetime) -> _Step:
+def _taken(rollout: Rollout, memory: Status, seen: Seen, now: datetime) -> Plan:
+    message = f"{', '.join(seen.foreign)} belongs to somebody else"
+    taken = advised(Check(state="Failed", reason="NameTaken", message=message), rollout, memory)
+    status = judged(rollout, memory, memory=memory, seen=seen, check=taken, stopped=None, now=now)
+    told = tuple(warnings(memory, status))
+    remember = (SetStatus(status=status),) if status != memory else ()
+    return Plan(actions=(*told, *remember), status=status, again_in=LOOK_AGAIN_FAILED)
+
+
+def _clocked(turn: Turn) -> Turn:
+    """A clock that went backwards leaves times that are still to come: they are taken to be now."""
+    now, status = turn.now, turn.status
+    if status.route is not None and status.route.since > now:
+        turn = turn.having(route=replace(status.route, since=now))
+    analysis = status.analysis
+    if analysis is None or max(analysis.began, analysis.step_since, analysis.looked or now) <= now:
+        return turn
+    return turn.having(
+        analysis=replace(
+            analysis,
+            began=min(analysis.began, now),
+            step_since=min(analysis.step_since, now),
+            looked=None,
+            evidence_since=None,
+        )
+    )
+
+
+def _recover(turn: Turn, seen: Seen) -> Turn:
     """A status that was lost (an object restored from a backup) is rebuilt from who has the traffic."""
-    status = step.status
+    status = turn.status
     if status.stable is not None or status.candidate is not None or seen.route is None:
-        return step
-    for slot in SLOTS:
+        return turn
+    # The larger share is stable's: a candidate that had the smaller one begins anew.
+    for slot in sorted(SLOTS, key=seen.route.weights.of, reverse=True):
         release = seen.slots[slot].release
         if seen.route.weights.of(slot) > 0 and release is not None and not seen.slots[slot].stopped:
-            stable = Arm(slot=slot, release=release, since=now)
-            return _Step(replace(status, stable=stable, weights=Weights.all_on(slot)))
-    return step
+            stable = Arm(slot=slot, release=release, since=turn.now)
+            return turn.having(stable=stable, weights=Weights.all_on(slot))
+    return turn
 
 
-def _note_route(step: _Step, seen: Seen, now: datetime) -> _Step:
+def _note_route(turn: Turn, seen: Seen) -> Turn:
     """Remembers when the gateway was first seen to have taken over the route as it is."""
-    route, noted = seen.route, step.status.route
+    route, noted = seen.route, turn.status.route
     if route is None or not route.followed or (noted is not None and noted.generation == route.generation):
-        return step
-    return _Step(replace(step.status, route=Followed(generation=route.generation, since=now)), step.events)
-
-
-def _finish_switch(step: _Step, seen: Seen, now: datetime) -> _Step:
-    """The route has all traffic on the candidate, as was intended: the roles swap."""
-    status = step.status
-    arm = status.candidate
-    if arm is None or status.weights.of(arm.slot) != 100 or seen.route is None:  # noqa: PLR2004 percent
-        return step
-    if seen.route.weights != status.weights:
-        return step
-    ended = (
-        _ended(status, arm, "Undone", "Reverted", now)
-        if _is_undo(status)
-        else _ended(status, arm, "Promoted", "Verified", now)
-    )
-    status = replace(
-        status,
-        stable=replace(arm, since=now),
-        candidate=None,
-        previous=replace(status.stable, since=now) if status.stable is not None else None,
-    ).recorded(ended)
-    return _Step(status, (*step.events, _ended_event(arm, ended, f"slot {arm.slot} has all traffic")))
-
-
-def _is_undo(status: Status) -> bool:
-    """Whether the candidate is the version before, which is still warm."""
-    previous, candidate = status.previous, status.candidate
-    return previous is not None and candidate is not None and previous.release.revision == candidate.release.revision
-
-
-def _expire_previous(step: _Step, rollout: Rollout, seen: Seen, now: datetime) -> _Step:
-    """The previous version is warm for the rollback window, unless it is being taken back or is gone."""
-    previous, candidate = step.status.previous, step.status.candidate
-    if previous is None or (candidate is not None and candidate.slot == previous.slot):
-        return step
-    wanted = rollout.release.revision == previous.release.revision and not rollout.paused
-    expired = now - previous.since >= rollout.rollback_window and not wanted
-    expired = expired and _is_drained(status=step.status, rollout=rollout, seen=seen, slot=previous.slot, now=now)
-    if not expired and seen.slots[previous.slot].runs(previous.release.revision):
-        return step
-    return _Step(replace(step.status, previous=None), step.events)
-
-
-def _choose_candidate(step: _Step, rollout: Rollout, seen: Seen, now: datetime) -> _Step:
-    """The spec's release goes to the slot that does not serve."""
-    status, target = step.status, rollout.release
-    stable, candidate = status.stable, status.candidate
-    if stable is not None and status.has_stable(target):
-        if candidate is None:
-            return step
-        ended = _ended(status, candidate, "Withdrawn", "SpecReverted", now)
-        event = _ended_event(candidate, ended, f"the spec is back at version {stable.release.version}")
-        return _Step(replace(status, candidate=None).recorded(ended), (*step.events, event))
-    if rollout.paused or (candidate is not None and candidate.release.revision == target.revision):
-        return step
-    events = step.events
-    if candidate is not None:
-        ended = _ended(status, candidate, "Superseded", "NewRelease", now)
-        events = (*events, _ended_event(candidate, ended, f"version {target.version} was released"))
-        status = replace(status, candidate=None).recorded(ended)
-    slot = other(stable.slot) if stable is not None else _first_slot(seen, target.revision)
-    previous = status.previous
-    if previous is not None and previous.release.revision != target.revision:
-        if not _is_drained(status=status, rollout=rollout, seen=seen, slot=slot, now=now):
-            return _Step(status, events)
-        previous = None  # its slot is needed
-    return _Step(replace(status, candidate=Arm(slot=slot, release=target, since=now), previous=previous), events)
-
-
-def _is_drained(*, status: Status, rollout: Rollout, seen: Seen, slot: Slot, now: datetime) -> bool:
-    """Whether a slot that had traffic gets none any more: the route says so, and the gateway has surely followed."""
-    since = _drained_since(status, rollout, seen)
-    return since is not None and since <= now and seen.route is not None and seen.route.weights.of(slot) == 0
-
-
-def _drained_since(status: Status, rollout: Rollout, seen: Seen) -> datetime | None:
-    """From when on a slot without weight has answered all it was asked; None if the gateway is still to follow."""
-    route, noted = seen.route, status.route
-    if route is None or noted is None or not route.followed or noted.generation != route.generation:
-        return None
-    return noted.since + GATEWAY_LAG + max(rollout.timeout - POD_DRAIN, timedelta(0))
-
-
-def _first_slot(seen: Seen, revision: str) -> Slot:
-    return "b" if seen.slots["b"].runs(revision) and not seen.slots["a"].runs(revision) else "a"
-
-
-def _ended(status: Status, arm: Arm, outcome: Outcome, reason: str, now: datetime) -> Record:
-    release = arm.release
-    return Record(
-        number=status.history[0].number + 1 if status.history else 1,
-        version=release.version,
-        revision=release.revision,
-        slot=arm.slot,
-        outcome=outcome,
-        reason=reason,
-        time=now,
-    )
-
-
-def _ended_event(arm: Arm, record: Record, why: str) -> Emit:
-    message = f"version {record.version} (revision {record.revision}): {why}"
-    return Emit(key=attempt_key(arm, record.outcome), type="Normal", reason=record.outcome, message=message)
+        return turn
+    return turn.having(route=Followed(generation=route.generation, since=turn.now))
 
 
 # ----------------------------------------------------------------------------------------- where traffic may go
 
 
-def _check_candidate(status: Status, rollout: Rollout, seen: Seen, now: datetime) -> Check | None:
+def _stopped(rollout: Rollout, status: Status, frozen: str | None) -> tuple[str, str] | None:
+    """Why nothing moves forward (reason, sentence)."""
+    version = (status.candidate.release if status.candidate is not None else rollout.release).version
+    if frozen is not None:
+        return "Frozen", f"releases are frozen ({frozen}), version {version} too; rollbacks and undos still work"
+    if rollout.paused:
+        return "Paused", f"spec.paused holds back version {version}; set it to false to go on"
+    if status.paused_by is not None:
+        return "Paused", f"{status.paused_by.by} has paused version {version}; kubectl leeway resume goes on"
+    return None
+
+
+def _check_candidate(status: Status, strategy: Strategy, rollout: Rollout, seen: Seen, now: datetime) -> _Checks | None:
     arm = status.candidate
     if arm is None:
         return None
     slot = seen.slots[arm.slot]
+    keep = verify_serving(arm, slot)
     name = objects.runtime_copy_name(rollout.name, arm.slot, arm.release.revision)
     if not slot.runs(arm.release.revision) and seen.runtime is None and name not in seen.copies:
         missing = f"ServingRuntime {rollout.spec['runtime']} does not exist in namespace {rollout.namespace}"
-        return Check(state="Failed", reason="RuntimeNotFound", message=missing)
-    if _is_undo(status):
-        return verify_warm(arm, slot)
-    return verify(arm, slot, replicas(rollout, status, seen, arm.slot, now) if arm.slot in seen.hpas else 1)
+        return _Checks(take=Check(state="Failed", reason="RuntimeNotFound", message=missing), keep=keep)
+    if attempts.is_undo(status):
+        return _Checks(take=verify_warm(arm, slot), keep=keep)
+    if _is_shadow(status, strategy) and seen.mirrors is False:
+        lacks = "the GatewayClass does not list HTTPRouteRequestMirror among what it supports; take the shadow step out"
+        return _Checks(take=Check(state="Failed", reason=MIRROR_UNSUPPORTED, message=lacks), keep=keep)
+    needed = replicas(rollout, status, seen, arm.slot, now) if arm.slot in seen.hpas else 1
+    return _Checks(take=verify(arm, slot, needed), keep=keep)
 
 
-def _weights(status: Status, rollout: Rollout, check: Check | None) -> Weights:
-    """A verified candidate takes its share; otherwise stable has everything.
-
-    The whole share is one step: `spec.strategy.steps` ends at 100, and until evidence is weighed nothing stands
-    between verification and that last step.
-    """
-    if status.candidate is not None and check is not None and check.ok and not rollout.paused:
-        return Weights.all_on(status.candidate.slot)
-    return Weights.all_on(status.stable.slot) if status.stable is not None else Weights()
+def _is_shadow(status: Status, strategy: Strategy) -> bool:
+    if status.stable is None or status.promoting is not None or not strategy.steps:
+        return False
+    return (step_of(strategy, status.analysis) if status.analysis is not None else strategy.steps[0]).shadow
 
 
-def _again_in(rollout: Rollout, status: Status, seen: Seen, check: Check | None, now: datetime) -> timedelta | None:
-    if status.candidate is not None:
+def _shared(
+    turn: Turn, strategy: Strategy, seen: Seen, checks: _Checks | None, *, paused: bool, frozen: bool
+) -> tuple[Turn, bool]:
+    """The weights, and whether the candidate may be reached without weight: by copies, or by a header."""
+    weights = _weights(turn, strategy, seen, checks, paused=paused, frozen=frozen)
+    changed = weights != turn.status.weights
+    turn = turn.having(weights=weights)
+    arms, analysis = analyses.arms_of(turn.status), turn.status.analysis
+    if arms is None or analysis is None:
+        return turn, False
+    on_probation = turn.status.candidate is None
+    if changed and not on_probation and analysis.step_since != turn.now:
+        # Lost, found again, or another share in the strategy: what Pass is judged on begins anew.
+        analysis = analyses.fresh_step(analysis, analysis.step, turn.now)
+    reached = on_probation or _is_reached(turn.status, strategy, analysis, checks)
+    stands = reached and route_stands(turn.rollout, turn.status, seen, exposed=reached and not on_probation)
+    followed = attempts.followed_since(turn.status, turn.rollout, seen) if stands else None
+    since = analysis.evidence_since or (followed + attempts.GATEWAY_LAG if followed is not None else None)
+    analysis = replace(analysis, evidence_since=since if followed is not None else None)
+    return turn.having(analysis=analysis), reached and not on_probation
+
+
+def _is_reached(status: Status, strategy: Strategy, analysis: Analysis, checks: _Checks | None) -> bool:
+    """Whether the candidate has, and may have, what its step gives it."""
+    if status.candidate is None or checks is None or not checks.keep.ok:
+        return False
+    lost = is_held(analysis, CANDIDATE_LOST) or is_held(analysis, MIRROR_UNSUPPORTED)
+    return not lost and status.weights.of(status.candidate.slot) == step_of(strategy, analysis).weight
+
+
+def _weights(
+    turn: Turn, strategy: Strategy, seen: Seen, checks: _Checks | None, *, paused: bool, frozen: bool
+) -> Weights:
+    """More only to what is verified, what it has only to what serves, and stable has the rest."""
+    status = turn.status
+    stable, candidate, previous = status.stable, status.candidate, status.previous
+    if candidate is not None and checks is not None:
+        now_has = status.weights.of(candidate.slot)
+        wanted = _wanted(status, strategy)
+        held_back = paused if status.promoting == "Reverted" else paused or frozen
+        if held_back and status.promoting not in attempts.ORDERED_UNDO:
+            wanted = min(wanted, now_has)
+        if wanted > now_has and not checks.take.ok:
+            wanted = now_has
+        share = wanted if checks.keep.ok else 0
+        return _split(candidate.slot, share, rest=stable is not None)
+    if stable is None:
+        return Weights()
+    kept = strategy.probation_weight if status.probation_until is not None else 0
+    if previous is None or not kept or not verify_serving(previous, seen.slots[previous.slot]).ok:
+        return Weights.all_on(stable.slot)
+    return _split(previous.slot, kept, rest=True)
+
+
+def _wanted(status: Status, strategy: Strategy) -> int:
+    if status.promoting is not None:
+        return attempts.full_share(strategy, status)
+    analysis = status.analysis
+    if analysis is None or is_held(analysis, CANDIDATE_LOST):
+        return 0
+    return step_of(strategy, analysis).weight
+
+
+def _split(slot: Slot, share: int, *, rest: bool) -> Weights:
+    remains = 100 - share if rest else 0
+    return Weights(a=share, b=remains) if slot == "a" else Weights(a=remains, b=share)
+
+
+def _again_in(
+    rollout: Rollout, strategy: Strategy, status: Status, seen: Seen, check: Check | None, now: datetime
+) -> timedelta | None:
+    if status.leaving is not None:
+        return LOOK_AGAIN
+    waits = status.analysis is not None and status.analysis.evidence_since is not None and status.promoting is None
+    if status.candidate is not None and not waits:
         return LOOK_AGAIN_FAILED if check is not None and check.state == "Failed" else LOOK_AGAIN
     ends = []
+    if waits and status.analysis is not None and status.analysis.evidence_since is not None:
+        looked = status.analysis.looked
+        ends.append(max(status.analysis.evidence_since, looked + strategy.interval if looked is not None else now))
     if status.previous is not None:
         # A release that waits for its slot ends the window; before the slot is drained, nothing does.
-        waiting = not status.has_stable(rollout.release) and not rollout.paused
+        target = rollout.release
+        waiting = not status.has_stable(target) and not rollout.paused and not attempts.is_rejected(status, target)
         end = now if waiting else status.previous.since + rollout.rollback_window
-        ends.append(max(end, _drained_since(status, rollout, seen) or now + LOOK_AGAIN_FAILED))
+        ends.append(max(end, attempts.drained_since(status, rollout, seen) or now + LOOK_AGAIN_FAILED))
+    if status.probation_until is not None:
+        ends.append(status.probation_until)
     if status.stable is not None and now < status.stable.since + HANDOVER:
         ends.append(status.stable.since + HANDOVER)
-    return max(min(ends) - now, LOOK_AGAIN) if ends else None
+    shortest = strategy.interval if waits else LOOK_AGAIN
+    return max(min(ends) - now, min(shortest, LOOK_AGAIN)) if ends else None

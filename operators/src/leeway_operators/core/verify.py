@@ -59,8 +59,22 @@ def verify_warm(arm: Arm, seen: SeenSlot) -> Check:
     An undo ends an incident, so it waits for no new pod: the Service sends requests to ready pods only, and those were
     enough until now. Each of them must still give its word.
     """
-    revision = arm.release.revision
-    ready = tuple(pod for pod in seen.pods if pod.ready and pod.ip in seen.endpoints)
+    check = verify_serving(arm, seen)
+    if not check.ok:
+        return check
+    silent = (pod for pod in _serving(seen) if pod.word is None or pod.word.error is not None)
+    if (pod := next(silent, None)) is not None:
+        return _waiting("ServerNotReady", _told(pod))
+    return check
+
+
+def verify_serving(arm: Arm, seen: SeenSlot) -> Check:
+    """Whether a slot may keep the traffic that it has.
+
+    Less than what it takes to get more: pods come and go with every scaling and restart, and the Service sends
+    requests to ready pods only. But none may say that it serves something else, and one at least must be there.
+    """
+    revision, ready = arm.release.revision, _serving(seen)
     if not seen.runs(revision) or not ready:
         return _waiting("PodsPending", f"slot {arm.slot} has no pod that is ready for version {arm.release.version}")
     for pod in ready:
@@ -68,9 +82,11 @@ def verify_warm(arm: Arm, seen: SeenSlot) -> Check:
             return _waiting("PodsPending", f"pod {pod.name} is not of revision {revision}")
         if (fault := _fault(arm, pod)) is not None:
             return fault
-        if pod.word is None or pod.word.error is not None:
-            return _waiting("ServerNotReady", _told(pod))
     return _verified(arm, ready)
+
+
+def _serving(seen: SeenSlot) -> tuple[SeenPod, ...]:
+    return tuple(pod for pod in seen.pods if pod.ready and pod.ip in seen.endpoints)
 
 
 def _verified(arm: Arm, pods: tuple[SeenPod, ...]) -> Check:
