@@ -2,58 +2,79 @@
 
 import argparse
 import sys
+import time
+import uuid
 from collections.abc import Sequence
-from typing import Any
+from datetime import UTC, datetime
 
 import kubernetes.client
 import kubernetes.config
+import urllib3
 
-from leeway_operators.cli.table import row, table
+from leeway_operators.cli import ask, status, why
+from leeway_operators.cli.cluster import KubernetesCluster, namespace_of
+from leeway_operators.cli.session import FAILED, EndedError, Session
 
-_GROUP, _VERSION, _PLURAL = "leeway.dev", "v1alpha1", "modelrollouts"
+_EXITS = """\
+exit codes: 0 done; 1 it could not be done; 2 the command line is wrong; 3 refused, since it makes no sense now;
+4 the operator did not answer in time"""
 
 
 def arguments() -> argparse.ArgumentParser:
     """The command line: one subcommand per verb."""
-    parser = argparse.ArgumentParser(prog="kubectl leeway", description="Looks after ModelRollouts.")
+    where = argparse.ArgumentParser(add_help=False)
+    spaces = where.add_mutually_exclusive_group()
+    spaces.add_argument("-n", "--namespace", help="default: the context's")
+    spaces.add_argument("-A", "--all-namespaces", action="store_true")
+    parser = argparse.ArgumentParser(
+        prog="kubectl leeway",
+        description="Looks after ModelRollouts.",
+        epilog=_EXITS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--context", help="the kubeconfig's context (default: the current one)")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    status = verbs.add_parser("status", help="what serves, what comes up, and what is wrong")
-    status.add_argument("name", nargs="?", help="one model (default: all)")
-    where = status.add_mutually_exclusive_group()
-    where.add_argument("-n", "--namespace", help="default: the context's")
-    where.add_argument("-A", "--all-namespaces", action="store_true")
-    status.set_defaults(run=_status)
+    for group in (status, why, ask):
+        group.add(verbs, where)
     return parser
 
 
-def _namespace(context: str | None) -> str:
-    contexts, current = kubernetes.config.list_kube_config_contexts()
-    chosen = next((item for item in contexts if item["name"] == context), current)
-    return str(chosen["context"].get("namespace", "default"))
+def run(options: argparse.Namespace, session: Session) -> int:
+    """Carry out one verb; the exit code."""
+    try:
+        options.run(options, session)
+    except EndedError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.code
+    except kubernetes.client.ApiException as error:
+        sys.stderr.write(f"the API server answered {error.status} {error.reason}\n")
+        return FAILED
+    except urllib3.exceptions.HTTPError as error:
+        sys.stderr.write(f"the API server cannot be reached: {error}\n")
+        return FAILED
+    return 0
 
 
-def _status(options: argparse.Namespace, client: kubernetes.client.ApiClient) -> str:
-    objects = kubernetes.client.CustomObjectsApi(client)
-    listed: Any
-    if options.all_namespaces:
-        listed = objects.list_cluster_custom_object(_GROUP, _VERSION, _PLURAL)
-    else:
-        namespace = options.namespace or _namespace(options.context)
-        listed = objects.list_namespaced_custom_object(_GROUP, _VERSION, namespace, _PLURAL)
-    found = [item for item in listed["items"] if options.name in (None, item["metadata"]["name"])]
-    if not found:
-        raise SystemExit(f"no ModelRollout{f' named {options.name}' if options.name else ''} found")
-    return table(map(row, found), namespaces=options.all_namespaces)
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run one verb; exit 1 with one sentence if it cannot be done."""
+    """Run one verb on the cluster of the kubeconfig."""
     options = arguments().parse_args(argv)
     try:
         client = kubernetes.config.new_client_from_config(context=options.context)
-        sys.stdout.write(options.run(options, client) + "\n")
+        everywhere = None if options.all_namespaces else options.namespace or namespace_of(options.context)
     except kubernetes.config.ConfigException as error:
-        raise SystemExit(f"kubeconfig: {error}") from error
-    except kubernetes.client.ApiException as error:
-        raise SystemExit(f"the API server answered {error.status} {error.reason}") from error
+        sys.stderr.write(f"kubeconfig: {error}\n")
+        sys.exit(FAILED)
+    session = Session(
+        cluster=KubernetesCluster(client),
+        namespace=everywhere,
+        now=lambda: datetime.now(UTC),
+        sleep=time.sleep,
+        say=_say,
+        identity=lambda: str(uuid.uuid4()),
+    )
+    sys.exit(run(options, session))
