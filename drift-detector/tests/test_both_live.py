@@ -56,7 +56,7 @@ def answered(by: Detector, clock: Clock, slots: str, name: object) -> None:
     """A request to each of these slots; ``b`` runs the new version."""
     for slot in slots:
         attributes = headers(name, slot=slot, at=clock.now, **{"ce-endpoint": SERVED_IN[slot].version})
-        by.offer(by.admit(attributes), request([1.0]))
+        by.intake.offer(by.intake.admit(attributes), request([1.0]))
     by.step(100)
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leeway_drift.reading.decode import MAX_CELLS, MAX_COLUMNS, Inference, decode
+from leeway_drift.reading.bounds import MAX_CELLS, MAX_COLUMNS
+from leeway_drift.reading.decode import Inference, decode
 from leeway_drift.reading.errors import Undecodable
 from leeway_drift.reading.events import Kind
 

@@ -25,7 +25,7 @@ def version(name: str) -> dict[str, str]:
 
 def send(to: Detector, *events: tuple[dict[str, str], bytes]) -> None:
     for attributes, body in events:
-        to.offer(to.admit(attributes), body)
+        to.intake.offer(to.intake.admit(attributes), body)
 
 
 def work(of: Detector) -> None:
@@ -164,10 +164,10 @@ def test_events_without_a_stream_are_counted_without_their_attributes():
     watching = detector()
     send(watching, (headers(1, **version("1")), ROW), (headers(2, **version("2")), ROW))
     with pytest.raises(TooManyStreams):
-        watching.admit(headers(3, **version("3")))
+        watching.intake.admit(headers(3, **version("3")))
     with pytest.raises(MalformedEvent):
-        watching.admit({})
-    assert {outcome: count for outcome, count in watching.unattributed.items() if count} == {
+        watching.intake.admit({})
+    assert {outcome: count for outcome, count in watching.intake.unattributed.items() if count} == {
         Outcome.MALFORMED: 1,
         Outcome.REFUSED: 1,
     }
@@ -195,9 +195,9 @@ def test_every_event_gets_exactly_one_outcome(script: list):
         number, name, body = step
         sent += 1
         if body == b"[batch]":
-            watching.offer_batch(body)
+            watching.intake.offer_batch(body)
             continue
         with suppress(MalformedEvent, TooManyStreams):
-            watching.offer(watching.admit(headers(number, **version(name))), body)
+            watching.intake.offer(watching.intake.admit(headers(number, **version(name))), body)
     counted = sum(sum(state.outcomes.values()) for _, state in watching.streams.items())
-    assert counted + sum(watching.unattributed.values()) + watching.backlog == sent
+    assert counted + sum(watching.intake.unattributed.values()) + len(watching.intake) == sent

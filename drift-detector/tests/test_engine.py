@@ -1,5 +1,7 @@
 """From events to verdicts, through the running service: only time and the network are not real."""
 
+import hashlib
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -158,6 +160,45 @@ def test_a_profile_that_cannot_be_trusted_is_never_used(tmp_path: Path, bundle: 
     assert reason in str(found.reason)
 
 
+@pytest.mark.parametrize("rebuilt", [{"drift-profile.json": profile(shift=50.0)}, {}], ids=["another", "none"])
+def test_a_bundle_that_was_replaced_under_its_version_is_judged_by_its_own_profile(tmp_path: Path, rebuilt: dict):
+    clock = Clock()
+    with serving(tmp_path, clock) as (service, client):
+        send(client, clock, "first", USUAL)
+        load(service, Bundle({"drift-profile.json": profile()}), tmp_path)
+        judge((service, client), clock, USUAL, 2)
+        before = client.get(STATUS).json()
+        service.engine.set_bundles({FLIGHTS: frozenset({loaded_bundle(service), "sha256:newer"})})
+        settled(service)
+        while_both_are_served = service.engine.wanted_profiles()
+        service.engine.set_bundles({FLIGHTS: frozenset({"sha256:newer"})})
+        load(service, Bundle(rebuilt), tmp_path)
+        after = client.get(STATUS).json()
+    assert len(before["history"]) == 2
+    assert while_both_are_served == []
+    assert after["profile"]["state"] == ("loaded" if rebuilt else "absent")
+    assert after["profile"]["digest"] != before["profile"]["digest"]
+    assert after["history"] == []
+
+
+def loaded_bundle(service: Service) -> str:
+    loaded = service.engine.views.streams[FLIGHTS].profile.loaded
+    assert loaded is not None
+    return loaded.bundle
+
+
+def test_the_names_of_bundles_are_those_of_their_servers(tmp_path: Path):
+    manifest = json.loads((Path(__file__).parents[2] / "schemas" / "examples" / "manifest.json").read_text())
+    body = profile()
+    manifest["files"] = {"drift-profile.json": {"sha256": hashlib.sha256(body).hexdigest()}}
+    manifest["version"] = FLIGHTS.version
+    files = {"manifest.json": json.dumps(manifest, indent=1).encode(), "drift-profile.json": body}
+    found = ProfileSource(lambda *asked: files[asked[2]], tmp_path, with_reference=False).load(FLIGHTS, "flights-a")
+    canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert found.loaded is not None
+    assert found.loaded.bundle == f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+
+
 def test_a_restart_goes_on_where_it_stopped(tmp_path: Path):
     clock = Clock()
     with serving(tmp_path, clock) as (service, client):
@@ -231,6 +272,33 @@ def test_each_closed_tick_is_compared_once_with_pairs(tmp_path: Path):
     }
     assert first["coverage"] == {"candidate": None, "stable": None}
     assert swapped["ticks"][0]["pairs"]["sum"] == pytest.approx(0.1)
+
+
+def test_a_clock_that_jumps_ahead_and_back_blinds_nobody(tmp_path: Path):
+    clock = Clock()
+    ask = {"candidate": "b"}
+    with serving(tmp_path, clock) as (service, client):
+        send(client, clock, "first", USUAL)
+        load(service, Bundle({"drift-profile.json": profile()}), tmp_path)
+        clock.now += 86400
+        send(client, clock, "ahead", USUAL)
+        settled(service)
+    clock.now -= 86400
+    with serving(tmp_path, clock, epoch="second") as (service, client):
+        judge((service, client), clock, USUAL, 2, "again")
+        status = client.get(STATUS).json()
+        compared = client.get("/v1/compare/models/flights", params=ask).json()
+        cursor = {**ask, "cursor": compared["cursor"]}
+        send(client, clock, "later", USUAL)
+        settled(service)
+        clock.now += 20
+        settled(service)
+        later = client.get("/v1/compare/models/flights", params=cursor).json()
+    assert status["events"]["request"]["late"] == 0
+    assert [window["rows"] for window in status["history"]] == [100, 200, 200]
+    assert [tick["arms"]["stable"]["requests"] for tick in compared["ticks"]] == [1, 1, 1, 1]
+    assert compared["epoch"] == later["epoch"] == "second.1"
+    assert [tick["arms"]["stable"]["requests"] for tick in later["ticks"]] == [1]
 
 
 def test_a_drill_is_watched_apart_in_its_own_time(tmp_path: Path):

@@ -38,7 +38,7 @@ def test_events_of_the_agent_end_where_they_belong(name: str, expected: dict):
     for event in json.loads((RECORDED / f"{name}.json").read_text()):
         headers = {header.lower(): value for header, value in event["headers"].items()}
         body = event["body"].encode() if "body" in event else base64.b64decode(event["body_base64"])
-        detector.offer(detector.admit(headers), body)
+        detector.intake.offer(detector.intake.admit(headers), body)
     while detector.step(100):
         pass
     clock.now += Limits().waiting_seconds
@@ -50,7 +50,7 @@ def test_events_of_the_agent_end_where_they_belong(name: str, expected: dict):
 def test_a_batch_of_the_server_is_taken_apart():
     body = (RECORDED.parents[2] / "schemas" / "examples" / "events" / "direct-batch.json").read_bytes()
     detector = Detector(Limits(), Clock(), lateness=5)
-    detector.offer_batch(body)
+    detector.intake.offer_batch(body)
     while detector.step(100):
         pass
     [(_, state)] = detector.streams.items()
@@ -60,4 +60,4 @@ def test_a_batch_of_the_server_is_taken_apart():
         Outcome.IGNORED: 2,  # a request that the server refused, and its answer
     }
     assert detector.take_predictions()
-    assert set(detector.unattributed.values()) == {0}
+    assert set(detector.intake.unattributed.values()) == {0}

@@ -42,7 +42,7 @@ LATENESS = 5.0
 def detector(clock: Clock, *, shared: bool, rules: Rules | None = RULES) -> Detector:
     made = Detector(Limits(), clock, lateness=LATENESS, shared=shared)
     if rules is not None:
-        made.know(FLIGHTS, clock()).watch(rules)
+        made.intake.know(FLIGHTS, clock()).watch(rules)
     return made
 
 
@@ -144,7 +144,7 @@ def test_eight_shards_say_bit_for_bit_what_one_detector_says_whoever_evaluates(
         for kind, body in (("request", request(values)), ("response", response([(v or 0) / 200 for v in values]))):
             for watching in (alone, shards[shard]):
                 attributes = headers(number, kind=kind, slot=slot, at=clock.now - age)
-                watching.offer(watching.admit(attributes), body)
+                watching.intake.offer(watching.intake.admit(attributes), body)
         clock.now += pause
         turn()
     clock.now += 60
@@ -157,9 +157,9 @@ def test_eight_shards_say_bit_for_bit_what_one_detector_says_whoever_evaluates(
 
 
 def sent(to: Detector, number: int, values: list[Any], *, slot: str = "a") -> None:
-    to.offer(to.admit(headers(number, slot=slot, at=to.clock())), request(values))
+    to.intake.offer(to.intake.admit(headers(number, slot=slot, at=to.clock())), request(values))
     answer = headers(number, kind="response", slot=slot, at=to.clock())
-    to.offer(to.admit(answer), response([0.5] * len(values)))
+    to.intake.offer(to.intake.admit(answer), response([0.5] * len(values)))
 
 
 def closed(of: Detector, clock: Clock) -> list[Part]:

@@ -134,7 +134,7 @@ class Replica:
         detector = self.engine.detector
         for kind, body in (("request", request(delays)), ("response", response([0.5] * len(delays)))):
             name = f"{self.name}{number}"
-            detector.offer(detector.admit(headers(name, kind=kind, slot=slot, at=self.clock.now)), body)
+            detector.intake.offer(detector.intake.admit(headers(name, kind=kind, slot=slot, at=self.clock.now)), body)
         self.settle()
 
     def settle(self) -> None:
@@ -177,7 +177,7 @@ def replica(name: str, shared: Shared, clock: Clock, **options: int) -> Iterator
     try:
         running = Replica(name, engine, thread, clock)
         running.send(0, [1.0])  # and with that it asks for the profile
-        loaded = Loaded("d" * 64, Profile.parse(json.loads(profile())), {}, None)
+        loaded = Loaded("d" * 64, "sha256:d", Profile.parse(json.loads(profile())), {}, None)
         engine.set_profile(FLIGHTS, ProfileState("loaded", None, loaded))
         running.settle()
         yield running

@@ -90,7 +90,7 @@ def play(script: list[Any], detector: Detector, clock: Clock, looking: st.DataOb
     for number, age, pause, values, kind in script:
         clock.now += pause
         attributes = headers(number, kind=kind, at=clock.now - age)
-        detector.offer(detector.admit(attributes), body(kind, values))
+        detector.intake.offer(detector.intake.admit(attributes), body(kind, values))
         if looking is None or looking.draw(st.booleans()):
             work(detector)
     work(detector)
@@ -158,7 +158,7 @@ def test_a_restart_at_any_moment_counts_what_was_saved_once_and_nothing_twice(sc
 def test_a_window_needs_its_rows_and_its_seconds():
     keeps, clock = Keeps(), Clock()
     detector, state = watching(clock, rules(keeps, rows=3, seconds=30))
-    detector.offer(detector.admit(headers(1)), request([1.0, 2.0, 3.0]))
+    detector.intake.offer(detector.intake.admit(headers(1)), request([1.0, 2.0, 3.0]))
     work(detector)
     clock.now = NOW + 34.9
     work(detector)
@@ -173,14 +173,14 @@ def test_a_window_needs_its_rows_and_its_seconds():
 def test_rows_that_came_before_the_profile_are_in_no_window_but_in_the_comparison():
     keeps, clock = Keeps(), Clock()
     detector = Detector(Limits(), clock, lateness=5)
-    detector.offer(detector.admit(headers(1)), request([1.0]))
+    detector.intake.offer(detector.intake.admit(headers(1)), request([1.0]))
     work(detector)
     clock.now += 15
     work(detector)
     state = detector.streams.get(FLIGHTS)
     assert state is not None
     state.watch(rules(keeps, rows=1))
-    detector.offer(detector.admit(headers(2, at=clock.now)), request([1.0, 2.0]))
+    detector.intake.offer(detector.intake.admit(headers(2, at=clock.now)), request([1.0, 2.0]))
     clock.now += 100
     work(detector)
     assert [window.counts.rows for window in keeps.windows] == [2]
@@ -198,7 +198,7 @@ def test_time_runs_faster_in_a_drill():
 def test_a_state_of_another_profile_begins_anew():
     keeps, clock = Keeps(), Clock()
     detector, state = watching(clock, rules(keeps, rows=1))
-    detector.offer(detector.admit(headers(1)), request([1.0]))
+    detector.intake.offer(detector.intake.admit(headers(1)), request([1.0]))
     clock.now += 100
     work(detector)
     assert state.judging.history
@@ -214,8 +214,8 @@ def test_a_batch_is_read_event_by_event():
     good = {**attributes, "data": json.loads(request([1.0]))}
     again = {**attributes, "data": {}}
     failed = {**attributes, "type": "org.kubeflow.serving.inference.response", "status": "500", "data": {"error": "x"}}
-    detector.offer_batch(json.dumps([good, again, failed, {"specversion": "1.0"}, 7]).encode())
-    detector.offer_batch(b"no json")
+    detector.intake.offer_batch(json.dumps([good, again, failed, {"specversion": "1.0"}, 7]).encode())
+    detector.intake.offer_batch(b"no json")
     work(detector)
     state = detector.streams.get(Stream(*("models", "flights", "1.0.0")))
     assert state is not None
@@ -224,4 +224,4 @@ def test_a_batch_is_read_event_by_event():
         (Kind.REQUEST, Outcome.DUPLICATE): 1,
         (Kind.RESPONSE, Outcome.IGNORED): 1,
     }
-    assert detector.unattributed[Outcome.MALFORMED] == 3
+    assert detector.intake.unattributed[Outcome.MALFORMED] == 3

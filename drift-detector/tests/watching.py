@@ -167,7 +167,7 @@ def serving(
 def settled(service: Service) -> None:
     """Wait until the engine has processed all that was sent, and publish what it knows."""
     engine = service.engine
-    while engine.detector.backlog:
+    while len(engine.detector.intake):
         engine.ask(lambda: None)
 
     def look() -> None:

@@ -1,18 +1,18 @@
 """Judging the reference's own windows, as the service judges served ones: what the thresholds do to normal data."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from leeway_drift.columns import Float32Array, Rows, as_float32, column_names
 from leeway_drift.counting.counts import Counts
-from leeway_drift.detectors.interface import Judgement, Window
+from leeway_drift.detectors.interface import Window
 from leeway_drift.detectors.native import native_detectors
 from leeway_drift.profile import Profile
 from leeway_drift.profile.windows import cut_windows
 from leeway_drift.report.tables import Reference
-from leeway_drift.streaming.judging import Judging, Key, Past
+from leeway_drift.streaming.judging import Judging, Key, Past, untimed
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def replay(reference: Reference, profile: Profile) -> tuple[list[Window], list[S
     closed, judging, past = windows(reference, profile), Judging(), list[Past]()
     for window in closed:
         # The service lets data quality judge a shorter, sliding window as well; here there is one kind.
-        judging.judge_quality(window, detectors, _untimed)
-        judging.judge(window, detectors, _untimed)
+        judging.judge_quality(window, detectors, untimed)
+        judging.judge(window, detectors, untimed)
         past.append(judging.history[-1])
     return closed, [_series(past, (detector.name, detector.reference)) for detector in detectors]
 
@@ -91,7 +91,3 @@ def _series(past: Sequence[Past], key: Key) -> Series:
     name, reference = key
     ratios = tuple(window.ratios.get(key) for window in past)
     return Series(name, reference.value, ratios, tuple(key in window.detected for window in past))
-
-
-def _untimed(_: str, judge: Callable[[], Judgement]) -> Judgement:
-    return judge()

@@ -106,6 +106,11 @@ class AlibiBackend:
         self._known: dict[str, _Known] = {}
 
     @property
+    def name(self) -> str:
+        """Of the backend."""
+        return "alibi"
+
+    @property
     def detectors(self) -> Sequence[str]:
         """Names of the detectors whose judgements it gives."""
         return DETECTORS

@@ -53,7 +53,7 @@ def create_app(engine: Engine, status: StatusSource, *, start: Callable[[], None
         start()
         logger.info("ready", extra={"fields": {"limits": engine.detector.limits}})
         yield
-        logger.info("draining", extra={"fields": {"backlog": engine.detector.backlog}})
+        logger.info("draining", extra={"fields": {"backlog": len(engine.detector.intake)}})
         stop()
         logger.info("stopped")
 
@@ -95,7 +95,7 @@ def _answer_errors_in_one_shape(app: FastAPI) -> None:
 
 
 def _add_sink(app: FastAPI, engine: Engine) -> None:
-    detector = engine.detector
+    limits, intake = engine.detector.limits, engine.detector.intake
     bodies = Bodies(BODIES_BYTES)
     taken = Response(Acknowledgement().model_dump_json(), media_type="application/json")  # made once, not per event
 
@@ -104,18 +104,17 @@ def _add_sink(app: FastAPI, engine: Engine) -> None:
         """A CloudEvent in HTTP binary mode, or a JSON batch; 200 says no more than that it came and is queued."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.raw}
         if headers.get("content-type", "").partition(";")[0].strip() == BATCH:
-            body = await _body(bodies, request, detector.limits.batch_bytes, lambda gone: detector.give_up(None, gone))
-            detector.offer_batch(body)
+            body = await _body(bodies, request, limits.batch_bytes, lambda gone: intake.give_up(None, gone))
+            intake.offer_batch(body)
         else:
             try:
-                admitted = detector.admit(headers)
+                admitted = intake.admit(headers)
             except MalformedEvent as error:
                 raise HTTPException(400, str(error)) from error
             except TooManyStreams as error:
                 raise HTTPException(503, str(error), headers={"Retry-After": "60"}) from error
-            limit = detector.limits.body_bytes
-            body = await _body(bodies, request, limit, lambda gone: detector.give_up(admitted, gone))
-            detector.offer(admitted, body)
+            body = await _body(bodies, request, limits.body_bytes, lambda gone: intake.give_up(admitted, gone))
+            intake.offer(admitted, body)
         engine.notify()
         return taken
 

@@ -9,7 +9,7 @@ from leeway_drift.detectors.interface import Judgement, Reference
 from leeway_drift.service.profiles import Loaded
 from leeway_drift.streaming.backend import BackendUnavailable, RowBackend
 from leeway_drift.streaming.detector import Closed
-from leeway_drift.streaming.judging import insufficient
+from leeway_drift.streaming.judging import Timed, insufficient
 
 logger = logging.getLogger(__name__)
 
@@ -24,10 +24,12 @@ class BackendThread:
 
     Args:
         backend: used by this thread alone.
+        timed: runs its judgements.
     """
 
-    def __init__(self, backend: RowBackend) -> None:
+    def __init__(self, backend: RowBackend, timed: Timed) -> None:
         self._backend = backend
+        self._timed = timed
         self._waiting: queue.Queue[tuple[Closed, Loaded, Judged] | None] = queue.Queue(WAITING_WINDOWS)
         self._thread = threading.Thread(target=self._run, name="backend", daemon=True)
 
@@ -62,7 +64,10 @@ class BackendThread:
 
     def _judge(self, closed: Closed, loaded: Loaded) -> Sequence[Judgement]:
         try:
-            return self._backend.judge(closed.stream, loaded.profile, loaded.reference, closed.window)
+            return self._timed(
+                self._backend.name,
+                lambda: self._backend.judge(closed.stream, loaded.profile, loaded.reference, closed.window),
+            )
         except BackendUnavailable as error:
             return self._none(str(error))
         except Exception:  # a fault in one window must not end all judging; it is said in the verdict

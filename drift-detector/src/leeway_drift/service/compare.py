@@ -40,8 +40,9 @@ def compare(
     comparison = detector.comparisons.get((namespace, model))
     if comparison is None:
         return None
+    known = f"{engine.epoch}.{detector.rewound}" if detector.rewound else engine.epoch
     epoch, _, position = cursor.rpartition(":")
-    after = int(position) if epoch == engine.epoch and position.isdecimal() else -1
+    after = int(position) if epoch == known and position.isdecimal() else -1
     roles: dict[str, Role] = {candidate: "candidate", "b" if candidate == "a" else "a": "stable"}
     timeline = Timeline(detector.lateness)
 
@@ -51,8 +52,8 @@ def compare(
         return frozenset() if target is None or target.task is Task.REGRESSION else frozenset(target.columns)
 
     return CompareAnswer(
-        epoch=engine.epoch,
-        cursor=f"{engine.epoch}:{max(comparison.closed, 0)}",
+        epoch=known,
+        cursor=f"{known}:{max(comparison.closed, 0)}",
         coverage={role: engine.views.slots.get((namespace, model, slot)) for slot, role in roles.items()},
         ticks=[_tick(tick, timeline, roles, probabilities) for tick in comparison.since(after)],
     )

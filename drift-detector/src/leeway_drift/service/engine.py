@@ -61,7 +61,7 @@ class Engine:
     """Runs a detector in a thread of its own.
 
     Args:
-        detector: nobody else may touch it, but for ``admit``, ``offer``, ``offer_batch`` and ``give_up``.
+        detector: nobody else may touch it, but for the network's side of its intake.
         detectors: makes the detectors on counts of a profile.
         windows: overrides of the profiles' windows.
         backend: judges rows, in another thread; None if nobody does.
@@ -97,6 +97,7 @@ class Engine:
         self._kept = kept
         self._profiles = KnownProfiles(detectors, windows, backend)
         self._coverage: Mapping[Slot, float] = {}
+        self._bundles: Mapping[Stream, frozenset[str]] = {}
         self._views = Views()
         self._publishing = Pace(PUBLISHED_EVERY, detector.clock())
         self._saving = Pace(SAVED_EVERY, detector.clock())
@@ -152,11 +153,11 @@ class Engine:
         return self._inbox.ask(question)
 
     def wanted_profiles(self) -> list[tuple[Stream, str]]:
-        """(stream, InferenceService) of versions whose profile is missing; from any thread."""
+        """(stream, InferenceService) of versions whose profile is missing or another bundle's; from any thread."""
         return [
             (stream, f"{stream.model}-{slot}" if slot else stream.model)
             for stream, seen in self._views.streams.items()
-            if self._profiles.lacks(seen.profile.loaded)
+            if self._profiles.lacks(seen.profile.loaded, self._bundles.get(stream, frozenset()))
             for slot in seen.rows_seen
         ]
 
@@ -167,6 +168,10 @@ class Engine:
     def set_coverage(self, coverage: Mapping[Slot, float]) -> None:
         """Take the coverage of all slots; from any thread."""
         self.tell(lambda: setattr(self, "_coverage", coverage))
+
+    def set_bundles(self, served: Mapping[Stream, frozenset[str]]) -> None:
+        """Take the digests of the bundles that each version's pods serve; from any thread."""
+        self.tell(lambda: setattr(self, "_bundles", served))
 
     def add_loss(self, version: Stream, slot: str, loss: float, served: datetime) -> None:
         """Take the loss of a prediction whose label has become known; from any thread."""
@@ -188,8 +193,8 @@ class Engine:
                 name: view(drill.stream, drill.state, profile=self._profiles.state(drill.stream), drill=name)
                 for name, drill in self.detector.drills.items()
             },
-            unattributed=dict(self.detector.unattributed),
-            backlog=self.detector.backlog,
+            unattributed=dict(self.detector.intake.unattributed),
+            backlog=len(self.detector.intake),
             slots=self._coverage,
             saved=None if self._snapshots is None else self._snapshots.saved,
             sharing=self.sharing,
@@ -280,12 +285,12 @@ class Engine:
 
     def _set_profile(self, stream: Stream, found: ProfileState) -> None:
         state = self.detector.streams.get(stream)
-        if state is None or (rules := self._profiles.take(stream, found)) is None:
+        if state is None:
             return
-        state.watch(rules)
-        for drill in self.detector.drills.values():
-            if drill.stream == stream:
-                drill.state.watch(rules)
+        rules = self._profiles.take(stream, found, self._bundles.get(stream, frozenset()))
+        drills = (drill.state for drill in self.detector.drills.values() if drill.stream == stream)
+        for watched in (state, *drills):
+            watched.watch(rules)
 
     def _restore(self) -> None:
         if self._snapshots is None:

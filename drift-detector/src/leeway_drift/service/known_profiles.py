@@ -47,11 +47,20 @@ class KnownProfiles:
             loaded, self._windows, self._detectors, () if self._backend is None else self._backend.detectors
         )
 
-    def take(self, stream: Stream, found: ProfileState) -> Rules | None:
-        """Take what was fetched; the rules of the stream if they are to be used from now on."""
+    def take(self, stream: Stream, found: ProfileState, served: frozenset[str] = frozenset()) -> Rules | None:
+        """Take what was fetched.
+
+        Args:
+            stream: the version.
+            found: what was fetched of its bundle.
+            served: digests of the bundles that its pods serve, where known.
+
+        Returns:
+            The rules of the stream from now on; None if there are none.
+        """
         known = self.state(stream)
-        if found.loaded is None and known.loaded is not None:
-            return None  # what is known is better
+        if found.loaded is None and known.loaded is not None and not is_replaced(known.loaded, served):
+            return self.rules(stream)  # what is known is better
         if found.state != known.state:
             fields = {"namespace": stream.namespace, "model": stream.model, "version": stream.version}
             logger.info("profile", extra={"fields": {**fields, "state": found.state, "reason": found.reason}})
@@ -62,6 +71,13 @@ class KnownProfiles:
         """A version is watched no more."""
         self._states.pop(stream, None)
 
-    def lacks(self, loaded: Loaded | None) -> bool:
-        """Whether something of a bundle is still to be fetched; from any thread."""
-        return loaded is None or (self._backend is not None and loaded.reference is None and loaded.has_reference)
+    def lacks(self, loaded: Loaded | None, served: frozenset[str]) -> bool:
+        """Whether something of the bundle that is served is still to be fetched; from any thread."""
+        if loaded is None or is_replaced(loaded, served):
+            return True
+        return self._backend is not None and loaded.reference is None and loaded.has_reference
+
+
+def is_replaced(loaded: Loaded, served: frozenset[str]) -> bool:
+    """Whether a version's pods serve other bundles than the one that was loaded, and none of them serves that."""
+    return bool(served) and loaded.bundle not in served

@@ -8,14 +8,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from leeway_drift.counting.counts import ColumnCounts, Counts
-from leeway_drift.detectors.interface import Judgement, Verdict
+from leeway_drift.detectors.interface import Verdict
 from leeway_drift.reading.events import Stream
 from leeway_drift.service.alibi import AlibiBackend
 from leeway_drift.service.scores import Score
 from leeway_drift.service.sharing import SharingThread
 from leeway_drift.service.status import judged_with_concept
 from leeway_drift.service.views import View, Views
-from leeway_drift.streaming.judging import Judged, Timed
+from leeway_drift.streaming.judging import Judged, Said, Timed
 from leeway_drift.streaming.streams import Outcome
 
 MAX_FEATURES = 100
@@ -58,13 +58,13 @@ def evaluation_timer(registry: CollectorRegistry, clock: Callable[[], float]) ->
     """
     durations = Histogram(
         "leeway_drift_evaluation_duration_seconds",
-        "Time a detector takes to judge a window.",
+        "Time a detector takes to judge a window; a backend judges by all of its detectors at once.",
         ["detector"],
         buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0),
         registry=registry,
     )
 
-    def timed(detector: str, judge: Callable[[], Judgement]) -> Judgement:
+    def timed(detector: str, judge: Callable[[], Said], /) -> Said:
         began = clock()
         try:
             return judge()

@@ -259,10 +259,13 @@ class TickAnswer(BaseModel):
 class CompareAnswer(BaseModel):
     """The closed ticks after a cursor, each of them once."""
 
-    epoch: str = Field(description="Another one than before means a restart: what was not fetched is lost, a gap.")
+    epoch: str = Field(
+        description="Another one than before means a restart, or a clock that was set back: what was not fetched is "
+        "lost, a gap."
+    )
     cursor: str = Field(description="To be given next time.")
     coverage: dict[Literal["candidate", "stable"], float | None] = Field(
-        description="Rows seen over rows served in the last two minutes; null if it is not known, or not known any more."
+        description="Rows seen over rows served in the last two minutes; null if that is not known."
     )
     ticks: list[TickAnswer]
 

@@ -40,6 +40,8 @@ ProfileOf = Callable[[Stream], Profile | None]
 """The profile of a version; None while it is not known. Called on the writer's thread."""
 
 BATCH_EVENTS = 200
+MAX_ROWS = 10_000
+"""Rows of one request; a client that has a table scored shall not fill the store, each of whose rows is one."""
 PENDING_SECONDS = 3600
 """How long a label waits for its prediction."""
 
@@ -126,6 +128,9 @@ class PredictionLog:
         """
         if not in_sample(prediction.event_id, self._sample):
             self._count(prediction, Kept.UNSAMPLED)
+            return
+        if prediction.outputs.count > MAX_ROWS:
+            self._count(prediction, Kept.TOO_MANY_ROWS)
             return
         features = prediction.features
         nbytes = prediction.outputs.nbytes + (features.nbytes if features is not None else 0)

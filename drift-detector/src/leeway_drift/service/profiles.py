@@ -48,12 +48,14 @@ class Loaded:
 
     Attributes:
         digest: SHA-256 of its bytes in hex.
+        bundle: digest of the bundle it belongs to, as its servers name it.
         profile: parsed.
         manifest: of the bundle.
         reference: the bundle's sample of raw rows, None if it has none.
     """
 
     digest: str
+    bundle: str
     profile: Profile
     manifest: Mapping[str, Any]
     reference: bytes | None
@@ -198,7 +200,16 @@ def _parse(body: bytes, manifest: Mapping[str, Any], reference: bytes | None) ->
         profile = Profile.parse(_object(PROFILE, body))
     except ProfileError as error:
         raise Refused(f"{PROFILE}: {error!s:.300}") from error
-    return Loaded(hashlib.sha256(body).hexdigest(), profile, manifest, reference)
+    return Loaded(hashlib.sha256(body).hexdigest(), _bundle_digest(manifest), profile, manifest, reference)
+
+
+def _bundle_digest(manifest: Mapping[str, Any]) -> str:
+    """The name of a bundle: ``sha256:`` and the SHA-256 of its manifest's canonical JSON."""
+    try:
+        canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+    except ValueError as error:  # NaN, or half a surrogate pair
+        raise Refused(f"manifest.json has no canonical form: {error!s:.200}") from error
 
 
 def rules_of(
@@ -234,7 +245,7 @@ class ProfileFetcher:
 
     Args:
         source: of profiles.
-        wanted: (stream, InferenceService) of versions without a profile that have events.
+        wanted: (stream, InferenceService) of versions that have events and no profile, or one of another bundle.
         found: takes what was found; called by this thread.
         clock: seconds.
     """

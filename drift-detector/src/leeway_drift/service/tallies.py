@@ -33,6 +33,8 @@ class Kept(StrEnum):
     """It was there already."""
     UNSAMPLED = "unsampled"
     """It is not in the sample."""
+    TOO_MANY_ROWS = "too_many_rows"
+    """Its request had more rows than are kept of one."""
     QUEUE_FULL = "queue_full"
     """The store is slower than the traffic, and the queue was full."""
     STORE_FAILED = "store_failed"

@@ -142,6 +142,7 @@ def wire(
         closing.callback(worker.close)
         registry.register(WorkerCollector(worker))
         backend = worker
+    timed = evaluation_timer(registry, monotonic)
     detector = Detector(
         limits,
         clock,
@@ -149,7 +150,7 @@ def wire(
         lock=Lock(),
         loads=orjson.loads,
         random=None if backend is None else np.random.default_rng().random,
-        timed=evaluation_timer(registry, monotonic),
+        timed=timed,
         shared=replica is not None,
     )
     source = ProfileSource(outside.fetch, _folder(directory / "profiles"), with_reference=backend is not None)
@@ -158,7 +159,7 @@ def wire(
         epoch=epoch,
         detectors=native_detectors,
         windows=config.window,
-        backend=None if backend is None else BackendThread(backend),
+        backend=None if backend is None else BackendThread(backend, timed),
         snapshots=SnapshotStore(directory, clock) if replica is None else None,
         kept=source.kept,
     )
@@ -172,7 +173,13 @@ def wire(
     threads: list[_Thread] = [
         engine,
         ProfileFetcher(source, engine.wanted_profiles, engine.set_profile, clock),
-        CoverageThread(outside.scrape, lambda: _evaluated(engine.views), engine.set_coverage, clock),
+        CoverageThread(
+            outside.scrape,
+            lambda: _evaluated(engine.views),
+            found=engine.set_coverage,
+            serving=engine.set_bundles,
+            clock=clock,
+        ),
     ]
 
     def start() -> None:

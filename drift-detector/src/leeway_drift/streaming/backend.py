@@ -16,6 +16,10 @@ class RowBackend(Protocol):
     """Judges samples of rows."""
 
     @property
+    def name(self) -> str:
+        """What judges, for telling how long it takes: it is asked for all of its detectors at once."""
+
+    @property
     def detectors(self) -> Sequence[str]:
         """Names of the detectors whose judgements it gives, for saying what is insufficient without it."""
 

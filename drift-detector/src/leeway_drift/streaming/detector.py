@@ -1,63 +1,30 @@
-"""From an event to judgements. The network calls ``admit`` and ``offer``, one thread of its own all the rest.
+"""From an event to judgements, by one thread; ``intake`` alone is shared with the network.
 
-Nothing here waits, sleeps or does I/O; the two sides share what the lock guards: the queue, the streams' identities and
-the counts of outcomes.
+Nothing here waits, sleeps or does I/O.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import NamedTuple
+from dataclasses import dataclass
 
-from leeway_drift.detectors.interface import Judgement, Window
+from leeway_drift.detectors.interface import Window
 from leeway_drift.labels.records import Prediction
 from leeway_drift.reading.decode import Inference, Loads, decode
 from leeway_drift.reading.errors import Undecodable
-from leeway_drift.reading.events import Envelope, Kind, MalformedEvent, Stream, parse_envelope, parse_event
+from leeway_drift.reading.events import Envelope, Kind, Stream
 from leeway_drift.streaming.comparing import Comparison
 from leeway_drift.streaming.dedup import RecentKeys
 from leeway_drift.streaming.drills import Drill, Drills
-from leeway_drift.streaming.event_queue import EventQueue
+from leeway_drift.streaming.intake import Arrived, Intake
 from leeway_drift.streaming.joining import Half, Joined, Joining
-from leeway_drift.streaming.judging import Timed
+from leeway_drift.streaming.judging import Timed, untimed
 from leeway_drift.streaming.limits import Limits
 from leeway_drift.streaming.live import SLOTS
 from leeway_drift.streaming.parts import Part
 from leeway_drift.streaming.sample import Random
-from leeway_drift.streaming.streams import WITHOUT_STREAM, Outcome, Streams, StreamState, TooManyStreams
+from leeway_drift.streaming.streams import Outcome, Streams, StreamState
 from leeway_drift.streaming.timeline import Timeline
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """An event whose attributes are good: only its body is missing."""
-
-    envelope: Envelope
-    state: StreamState
-
-
-@dataclass(frozen=True, slots=True)
-class _Queued:
-    """An event, or a batch of them if ``admitted`` is None."""
-
-    admitted: Admitted | None
-    body: bytes
-    arrival: float
-
-    @property
-    def nbytes(self) -> int:
-        return len(self.body)
-
-
-class _Arrived(NamedTuple):
-    """An event that is being processed; ``nbytes`` of its body, ``arrival`` by the detector's clock."""
-
-    envelope: Envelope
-    state: StreamState
-    nbytes: int
-    arrival: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +36,6 @@ class Closed:
     window: Window
 
 
-def _untimed(_: str, judge: Callable[[], Judgement]) -> Judgement:
-    return judge()
-
-
 class Detector:
     """Takes events, keeps ticks and windows, has them judged, counts what became of every event.
 
@@ -80,7 +43,7 @@ class Detector:
         limits: bounds of its memory.
         clock: seconds since the epoch.
         lateness: seconds for which a tick waits after its end.
-        lock: guards what both sides use; it is held for microseconds.
+        lock: guards what the network uses, too.
         loads: a fast JSON parser (``reading.decode``).
         random: draws for the samples of rows; None if no samples are kept.
         timed: runs a detector's judgement.
@@ -89,10 +52,11 @@ class Detector:
     Attributes:
         limits: as given.
         streams: what is watched.
+        intake: where events come in.
         drills: what is watched apart.
         comparisons: by namespace and model.
-        unattributed: events that belong to no stream, by outcome.
         closed: the last tick that is closed in all streams.
+        rewound: how often it has followed a clock that was set back.
         timed: as given.
     """
 
@@ -105,7 +69,7 @@ class Detector:
         lock: AbstractContextManager[object] | None = None,
         loads: Loads = json.loads,
         random: Random | None = None,
-        timed: Timed = _untimed,
+        timed: Timed = untimed,
         shared: bool = False,
     ) -> None:
         self.limits = limits
@@ -118,53 +82,19 @@ class Detector:
         )
         self.drills = Drills(limits.drills, limits.drill_idle_seconds)
         self.comparisons: dict[tuple[str, str], Comparison] = {}
-        self.unattributed = dict.fromkeys(WITHOUT_STREAM, 0)
+        self.intake = Intake(limits, clock, self.streams, lock if lock is not None else nullcontext(), loads)
         self.seen: RecentKeys[bytes] = RecentKeys(limits.remembered_events)
         self.clock = clock
-        self._lock = lock if lock is not None else nullcontext()
         self._loads = loads
         self._random = random
         self.timed = timed
         self.closed = self.timeline.closed_at(clock())
+        self.rewound = 0
         self._shared = shared
         self._parts: list[Part] = []
-        self._queue: EventQueue[_Queued] = EventQueue(limits.queue_events, limits.queue_bytes)
         self._joining = Joining(limits.waiting_halves, limits.waiting_bytes, limits.waiting_seconds)
         self._predictions: list[Prediction] = []
         self._windows: list[Closed] = []
-
-    @property
-    def backlog(self) -> int:
-        """Events and batches offered and not yet processed."""
-        return len(self._queue)
-
-    def admit(self, headers: Mapping[str, str]) -> Admitted:
-        """Check an event's attributes before its body is read; ``offer`` or ``give_up`` has to follow.
-
-        Raises:
-            MalformedEvent: they are not those of a logger event.
-            TooManyStreams: its stream is new and cannot be watched.
-        """
-        try:
-            return self._admit(parse_envelope(headers))
-        except MalformedEvent:
-            self._count_unattributed(Outcome.MALFORMED)
-            raise
-
-    def offer(self, admitted: Admitted, body: bytes) -> None:
-        """Queue an event; older ones give way if the queue is full."""
-        self._push(_Queued(admitted, body, self.clock()))
-
-    def offer_batch(self, body: bytes) -> None:
-        """Queue a batch of events, whose attributes are read later."""
-        self._push(_Queued(None, body, self.clock()))
-
-    def give_up(self, admitted: Admitted | None, outcome: Outcome) -> None:
-        """Count an event, or a batch as one if ``admitted`` is None, whose body could not be had."""
-        if admitted is None:
-            self._count_unattributed(outcome)
-        else:
-            self._count(admitted.envelope, admitted.state, outcome)
 
     def step(self, limit: int) -> bool:
         """Process up to ``limit`` queued events or batches and close what is due; True if there are more.
@@ -173,14 +103,15 @@ class Detector:
         it had to wait here.
         """
         now, arrival = self.clock(), 0.0
+        self._rewind(now)
         for _ in range(limit):
-            with self._lock:
-                queued = self._queue.pop()
+            queued = self.intake.take()
             if queued is None:
                 self.advance(now)
                 return False
-            self._process_queued(queued)
-            arrival = queued.arrival
+            arrival = min(queued.arrival, now)
+            for event in self.intake.events(queued, arrival):
+                self._process(event)
         self.advance(arrival)
         return True
 
@@ -195,8 +126,7 @@ class Detector:
             for comparison in self.comparisons.values():
                 comparison.close(self.closed)
         self._settle(self._joining.expire(now))
-        with self._lock:
-            self.streams.forget_silent(now)
+        self.intake.forget_silent(now)
         self.drills.forget_silent(now)
         watched = {(stream.namespace, stream.model) for stream, _ in self.streams.items()}
         for gone in self.comparisons.keys() - watched:
@@ -212,16 +142,6 @@ class Detector:
         """Those joined since the last call."""
         taken, self._predictions = self._predictions, []
         return taken
-
-    def know(self, stream: Stream, seen: float) -> StreamState:
-        """The state of a stream of which another replica had an event at this reading of the clock.
-
-        Raises:
-            TooManyStreams: it is new and cannot be watched.
-        """
-        with self._lock:
-            known = self.streams.get(stream)
-            return self.streams.seen(stream, seen if known is None else max(seen, known.last_seen))
 
     def take_parts(self) -> list[Part]:
         """Closed since the last call, if they are shared."""
@@ -246,79 +166,43 @@ class Detector:
     def _new_stream(self, now: float) -> StreamState:
         return StreamState(timeline=self.timeline, last_seen=now, closed=self.timeline.closed_at(now))
 
-    def _push(self, queued: _Queued) -> None:
-        with self._lock:
-            dropped = self._queue.push(queued)
-        for gone in dropped:
-            self.give_up(gone.admitted, Outcome.DROPPED)
-
-    def _admit(self, envelope: Envelope) -> Admitted:
-        try:
-            with self._lock:
-                return Admitted(envelope, self.streams.seen(envelope.stream, self.clock()))
-        except TooManyStreams:
-            self._count_unattributed(Outcome.REFUSED)
-            raise
-
-    def _process_batch(self, queued: _Queued) -> None:
-        try:
-            events = self._parse(queued.body)
-        except (ValueError, RecursionError):
-            events = None
-        if not isinstance(events, list):
-            self._count_unattributed(Outcome.MALFORMED)
+    def _rewind(self, now: float) -> None:
+        """Follow a clock that was set back; the operator has to begin anew, since ticks will come again."""
+        states = [*self.streams.values(), *(drill.state for drill in self.drills.values())]
+        rewound = [state.rewind(now) for state in states]
+        if not self.timeline.is_ahead(self.closed, now) and not any(rewound):
             return
-        for event in events:
-            try:
-                envelope, body = parse_event(event)
-                admitted = self._admit(envelope)
-            except MalformedEvent:
-                self._count_unattributed(Outcome.MALFORMED)
-            except TooManyStreams:
-                continue
-            else:
-                self._process(envelope, admitted.state, body, queued.nbytes // len(events), queued.arrival)
+        self.closed = self.timeline.closed_at(now)
+        self.rewound += 1
+        for comparison in self.comparisons.values():
+            comparison.begin_anew(self.closed)
+            comparison.live.forget_after(self.closed)
 
-    def _process_queued(self, queued: _Queued) -> None:
-        if queued.admitted is None:
-            self._process_batch(queued)
-        else:
-            admitted = queued.admitted
-            self._process(admitted.envelope, admitted.state, queued.body, queued.nbytes, queued.arrival)
-
-    def _parse(self, body: bytes) -> object:
-        try:
-            return self._loads(body)
-        except ValueError:
-            return json.loads(body)  # it reads NaN
-
-    def _process(self, envelope: Envelope, state: StreamState, body: object, nbytes: int, arrival: float) -> None:
+    def _process(self, event: Arrived) -> None:
         outcome: Outcome | None
-        if envelope.time.timestamp() > arrival:  # the clock of the detector closes ticks: it happened now
-            envelope = replace(envelope, time=datetime.fromtimestamp(arrival, UTC))
-        if not self.seen.add(envelope.key):
+        if not self.seen.add(event.envelope.key):
             outcome = Outcome.DUPLICATE
         else:
             try:
-                outcome = self._decode(_Arrived(envelope, state, nbytes, arrival), body)
+                outcome = self._decode(event)
             except Undecodable:
                 outcome = Outcome.UNDECODABLE
         if outcome is not None:
-            self._count(envelope, state, outcome)
+            self.intake.count(event.envelope, event.state, outcome)
 
-    def _decode(self, event: _Arrived, body: object) -> Outcome | None:
+    def _decode(self, event: Arrived) -> Outcome | None:
         """What became of an event; None for one that waits for the other half."""
         drill = self.drills.of_request(event.envelope.request_id)
         if isinstance(drill, str) or event.envelope.answered is False:
             return Outcome.IGNORED
-        inference = decode(body, event.envelope.kind, self._loads)
+        inference = decode(event.body, event.envelope.kind, self._loads)
         if inference is None:
             return Outcome.IGNORED
         if drill is not None:
             return self._take_drill(drill, event, inference)
         return self._take(event, inference)
 
-    def _take(self, event: _Arrived, inference: Inference) -> Outcome | None:
+    def _take(self, event: Arrived, inference: Inference) -> Outcome | None:
         envelope, state = event.envelope, event.state
         self._close(envelope.stream, state, event.arrival)
         awaits_answer = self._awaits_answer(envelope)
@@ -354,7 +238,7 @@ class Detector:
             if joined.response is not None:
                 tick = state.add(request.envelope, request.rows, request.nbytes, self._random)
                 outcome = Outcome.LATE if tick is None else Outcome.ACCEPTED
-            self._count(request.envelope, state, outcome)
+            self.intake.count(request.envelope, state, outcome)
 
     def _pair(self, joined: Joined) -> None:
         """Hold an inference against the other slot's answer to the same request, in the tick in which both are here."""
@@ -371,7 +255,7 @@ class Detector:
             answered = state.timeline.tick_at(envelope.time.timestamp())
             comparison.add_pairs(max(answered, state.closed + 1, comparison.closed + 1), pairs)
 
-    def _take_drill(self, drill: Drill, event: _Arrived, inference: Inference) -> Outcome:
+    def _take_drill(self, drill: Drill, event: Arrived, inference: Inference) -> Outcome:
         drill.state.last_seen = event.arrival
         if event.envelope.kind is Kind.REQUEST:
             event.state.saw(event.envelope.slot, inference.rows.count)
@@ -397,11 +281,3 @@ class Detector:
     def comparison(self, stream: Stream) -> Comparison:
         """Of a stream's model."""
         return self.comparisons.setdefault((stream.namespace, stream.model), Comparison())
-
-    def _count(self, envelope: Envelope, state: StreamState, outcome: Outcome) -> None:
-        with self._lock:
-            state.outcomes[envelope.kind, outcome] += 1
-
-    def _count_unattributed(self, outcome: Outcome) -> None:
-        with self._lock:
-            self.unattributed[outcome] += 1

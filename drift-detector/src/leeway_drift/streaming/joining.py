@@ -88,8 +88,8 @@ class Joining:
         return self._give_up(lambda _: len(self._waiting) > self.max_halves or self._bytes > self.max_bytes)
 
     def expire(self, now: float) -> list[Joined]:
-        """Give up what has waited long enough at this reading of the clock."""
-        return self._give_up(lambda oldest: now - oldest.since >= self.seconds)
+        """Give up what has waited long enough at this reading of the clock, which may have been set back since."""
+        return self._give_up(lambda oldest: abs(now - oldest.since) >= self.seconds)
 
     def _give_up(self, due: Callable[[Half], bool]) -> list[Joined]:
         given_up = []

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Protocol, TypeVar
 
 from leeway_drift.counting.plan import Plan
 from leeway_drift.detectors.interface import Detector, Judgement, Reference, Verdict, Window
@@ -20,8 +21,19 @@ HISTORY_WINDOWS = 64
 Key = tuple[str, Reference]
 """Name and reference of a detector."""
 
-Timed = Callable[[str, Callable[[], Judgement]], Judgement]
-"""Runs what judges for a detector of that name; the shell measures how long it takes."""
+Said = TypeVar("Said")
+
+
+class Timed(Protocol):
+    """Runs what judges for a detector, or a backend, of that name; the shell measures how long it takes."""
+
+    def __call__(self, name: str, judge: Callable[[], Said], /) -> Said:
+        """What ``judge`` returns."""
+
+
+def untimed(_: str, judge: Callable[[], Said], /) -> Said:
+    """Nobody measures it."""
+    return judge()
 
 
 @dataclass(frozen=True, slots=True)

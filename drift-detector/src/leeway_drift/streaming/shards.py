@@ -139,7 +139,7 @@ class Evaluation:
         for stream in {*self._waiting, *self._saved, *(stream for stream, _ in self._detector.streams.items())}:
             try:
                 seen = now if stream in handed else float(self._saved.get(stream, {}).get("last_seen", 0))
-                state = self._detector.know(stream, seen)
+                state = self._detector.intake.know(stream, seen)
             except TooManyStreams:
                 self._waiting.pop(stream, None)
                 self._saved.pop(stream, None)

@@ -46,7 +46,7 @@ def to_document(detector: Detector) -> Document:
     return {
         "lateness": detector.lateness,
         "seen": b64encode(b"".join(detector.seen)).decode(),
-        "unattributed": {outcome.value: count for outcome, count in detector.unattributed.items()},
+        "unattributed": {outcome.value: count for outcome, count in detector.intake.unattributed.items()},
         "streams": [_stream(stream, state) for stream, state in detector.streams.items()],
         "live": [[*model, comparison.live.to_json()] for model, comparison in detector.comparisons.items()],
     }
@@ -61,13 +61,15 @@ def restore(detector: Detector, document: Any, rules: FindRules) -> None:
     try:
         seen = b64decode(document["seen"])
         keys = [seen[at : at + _KEY_BYTES] for at in range(0, len(seen), _KEY_BYTES)]
-        unattributed = {outcome: int(document["unattributed"].get(outcome, 0)) for outcome in detector.unattributed}
+        unattributed = {
+            outcome: int(document["unattributed"].get(outcome, 0)) for outcome in detector.intake.unattributed
+        }
         streams = [_read_stream(entry, Timeline(detector.lateness), rules) for entry in document["streams"]]
         live = {(namespace, model): BothLive.from_json(entry) for namespace, model, entry in document["live"]}
     except MALFORMED as error:
         raise MalformedSnapshot(f"{type(error).__name__}: {error!s:.200}") from error
     detector.seen = RecentKeys(detector.limits.remembered_events, keys)
-    detector.unattributed.update(unattributed)
+    detector.intake.unattributed.update(unattributed)
     for stream, state in streams:
         detector.streams.restore(stream, state)
         model = stream.namespace, stream.model

@@ -101,12 +101,14 @@ class StreamState:
     judging: Judging = field(default_factory=Judging)
     _open: dict[int, dict[str, OpenArm]] = field(default_factory=dict)
 
-    def watch(self, rules: Rules) -> None:
-        """Count by these rules from now on; another profile than before begins everything anew."""
-        if self.rules is not None and self.rules.digest != rules.digest:
+    def watch(self, rules: Rules | None) -> None:
+        """Count by these rules from now on; another profile than before, or none, begins everything anew."""
+        if self.rules is not None and (rules is None or self.rules.digest != rules.digest):
             self.rules = None
             self.begin_anew()
         self.rules = rules
+        if rules is None:
+            return
         if self.window is None:
             self.window = OpenWindow(rules.window_rows, self.timeline.ticks_for(rules.window_seconds))
         self.judging.begin(rules)
@@ -142,6 +144,23 @@ class StreamState:
             Tick(index, {slot: arm.close(plan, random) for slot, arm in self._open.pop(index).items()})
             for index in sorted(index for index in self._open if index <= until)
         ]
+
+    def rewind(self, now: float) -> bool:
+        """Go back with a clock that was set back, True if it was.
+
+        Until it has caught up, all would come too late for the ticks that are closed ahead of it. A minute of that is
+        waited out; beyond, what is open or in an open window of the time that has not come is forgotten.
+        """
+        if not self.timeline.is_ahead(self.closed, now):
+            return False
+        closed = self.timeline.closed_at(now)
+        self.closed, self.last_seen = closed, min(self.last_seen, now)
+        self._open = {index: arms for index, arms in self._open.items() if closed < index <= self.timeline.tick_at(now)}
+        if self.window is not None and self.window.reaches(closed + 1):
+            self.window = OpenWindow(self.window.needed_rows, self.window.needed_ticks)
+        if any(last > closed for _, last, _ in self.sliding.parts):
+            self.sliding = SlidingWindow()
+        return True
 
     def judge(self, ticks: Iterable[Tick], until: int, timed: Timed) -> list[Window]:
         """Take the closed ticks up to ``until``, in order, and judge the windows that end with them; returns those."""

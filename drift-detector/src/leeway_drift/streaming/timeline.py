@@ -6,6 +6,10 @@ from datetime import UTC, datetime
 
 from leeway_drift.profile.windows import TICK_SECONDS
 
+SET_BACK_SECONDS = 60.0
+"""By which ticks may be closed ahead of a clock that was set back: as long is waited out."""
+_END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
@@ -36,10 +40,14 @@ class Timeline:
         """The last tick that is closed when the detector's clock reads ``now``."""
         return self.tick_at(now - self.lateness) - 1
 
+    def is_ahead(self, closed: int, now: float) -> bool:
+        """Whether the tick ``closed`` was closed so far ahead of ``now`` that the clock has been set back."""
+        return (closed - self.closed_at(now)) * self.tick_seconds > SET_BACK_SECONDS
+
     def event_time(self, tick: int) -> datetime:
-        """Event time of a tick's begin."""
+        """Event time of a tick's begin; a drill at full speed reaches the end of the calendar and stays there."""
         seconds = self.event_origin + tick * self.tick_seconds * self.speed
-        return datetime.fromtimestamp(seconds, UTC)
+        return datetime.fromtimestamp(min(max(seconds, 0.0), _END_OF_TIME), UTC)
 
     def ticks_for(self, event_seconds: float) -> int:
         """How many ticks it takes to make up this much event time, at least 1."""

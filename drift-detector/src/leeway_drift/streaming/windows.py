@@ -50,6 +50,10 @@ class OpenWindow:
         if (sample := tick.sample) is not None:
             self.sample = sample if self.sample is None else self.sample + sample
 
+    def reaches(self, tick: int) -> bool:
+        """Whether it begins or has events in this tick or after it."""
+        return any(known is not None and known >= tick for known in (self.first, self.last))
+
     def close_until(self, tick: int, timeline: Timeline) -> Iterator[Window]:
         """Yields the window if it ended in this tick or before; all ticks up to it must be closed and added."""
         if self.first is None or self.last is None or self.counts is None or self.counts.rows < self.needed_rows:
