@@ -6,6 +6,7 @@ Deterministic: nothing moves but by a call of the operator, or by `World.tick`.
 import copy
 import functools
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,8 @@ from typing import Any
 import yaml
 
 from leeway_operators.core import documents, objects
-from leeway_operators.core.model import Word
+from leeway_operators.core.evidence import CounterReading, Counters, Evidence, Missing, Question
+from leeway_operators.core.model import SLOTS, Rollout, Seen, Slot, Word
 from leeway_operators.shell import api
 from leeway_operators.shell.reconcile import Reconciler
 
@@ -23,6 +25,11 @@ NAMESPACE, NAME = "models", "flights"
 SINK = "http://sink.example/"
 REPOSITORY = Path(__file__).parents[2]
 Key = tuple[api.Resource, str]
+BOUND = 0.1
+"""Seconds: the one bucket bound of this world's servers."""
+
+
+NOBODY = Missing(reason="no drift detector answers")
 
 
 class Crashed(BaseException):  # not an Exception: nothing in the operator survives its death
@@ -85,6 +92,17 @@ class World:
     """Whether a quota keeps every Event out."""
     gateway_up: bool = True
     """Whether a gateway takes over what the HTTPRoute says."""
+    rate: float = 0.0
+    """Requests per second at the gateway."""
+    errors: dict[str, float] = field(default_factory=dict)
+    """Share of a version's requests that fail."""
+    slow: dict[str, float] = field(default_factory=dict)
+    """Share of a version's predictions that take longer than `BOUND`."""
+    prometheus_up: bool = True
+    frozen: str | None = None
+    """Why nothing may move forward."""
+    counted: dict[str, list[float]] = field(default_factory=dict)
+    """Pod → requests, errors and predictions that were slow."""
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     writes: list[tuple[str, str]] = field(default_factory=list)
     crash_after: int | None = None
@@ -123,7 +141,8 @@ class World:
     def tick(self, seconds: int = 5) -> None:
         """Time passes: KServe, kubelet and gateway do what they were asked to."""
         self.now += timedelta(seconds=seconds)
-        for slot in ("a", "b"):
+        for slot in SLOTS:
+            self._serve(slot, seconds)
             self._kserve(slot)
         route = self.objects.get((api.ROUTES, NAME))
         if route is not None and self.gateway_up:
@@ -136,6 +155,32 @@ class World:
             }
             parent = route["spec"]["parentRefs"][0]
             route["status"] = {"parents": [{"parentRef": parent, "conditions": [accepted]}]}
+
+    def _serve(self, slot: Slot, seconds: int) -> None:
+        """Requests of the seconds that have passed, as exact shares: nothing is left to chance."""
+        live = self.objects.get((api.INFERENCE_SERVICES, f"{NAME}-{slot}"))
+        addresses = self._ready(slot)
+        if live is None or not addresses:
+            return
+        version = live["metadata"]["labels"][objects.LABEL_VERSION]
+        route = self.objects.get((api.ROUTES, NAME), {"spec": {"rules": [{"backendRefs": []}]}})
+        mirrored = any(
+            copy["requestMirror"]["backendRef"]["name"] == f"{NAME}-{slot}-predictor"
+            for copy in route["spec"]["rules"][-1].get("filters", [])
+            if copy["type"] == "RequestMirror"
+        )
+        share = 1.0 if mirrored else self.shares().get(slot, 0) / 100
+        requests = self.rate * seconds * share / len(addresses)
+        failed, slow = self.errors.get(version, 0.0), self.slow.get(version, 0.0)
+        for address in addresses:
+            counted = self.counted.setdefault(f"{NAME}-{slot}-predictor-{address}", [0.0, 0.0, 0.0])
+            counted[0] += requests
+            counted[1] += requests * failed
+            counted[2] += requests * (1 - failed) * slow
+
+    def _ready(self, slot: str) -> list[str]:
+        ready = self.objects.get((api.ENDPOINT_SLICES, f"{NAME}-{slot}-predictor"), {"endpoints": []})["endpoints"]
+        return [endpoint["addresses"][0] for endpoint in ready]
 
     def _kserve(self, slot: str) -> None:
         service = self.objects.get((api.INFERENCE_SERVICES, f"{NAME}-{slot}"))
@@ -213,8 +258,7 @@ class World:
 
     def served(self, slot: str) -> set[tuple[str | None, str | None]]:
         """(version, digest) of every ready pod behind a slot's Service."""
-        ready = self.objects.get((api.ENDPOINT_SLICES, f"{NAME}-{slot}-predictor"), {"endpoints": []})["endpoints"]
-        words = self([endpoint["addresses"][0] for endpoint in ready], NAME)
+        words = self(self._ready(slot), NAME)
         return {(word.version, word.digest) for word in words.values()}
 
     def events(self) -> list[str]:
@@ -229,6 +273,35 @@ class World:
         pods = [item for (resource, _), item in self.objects.items() if resource == api.PODS]
         uris = {item["status"]["podIP"]: item["uri"] for item in pods if "podIP" in item["status"]}
         return {address: self.images[uris[address]] for address in addresses}
+
+    # ------------------------------------------------------------------------------------ the sources
+
+    def sources(self, rollout: Rollout, question: Question, seen: Seen) -> Evidence:
+        """What Prometheus and the drift detector know."""
+        assert rollout.name == NAME
+        assert seen.slots
+        if not self.prometheus_up:
+            return Evidence(counters=Missing(reason="Prometheus at prometheus.example gave no answer"), detector=NOBODY)
+        servers: dict[str, Counters] = {}
+        ready: dict[str, Slot] = {}
+        for slot in SLOTS:
+            for address in self._ready(slot):
+                pod = f"{NAME}-{slot}-predictor-{address}"
+                ready[pod] = slot
+                requests, failed, slow = self.counted.get(pod, [0.0, 0.0, 0.0])
+                servers[pod] = Counters(
+                    slot=slot,
+                    time=self.now.timestamp(),
+                    requests=requests,
+                    errors=failed,
+                    buckets={BOUND: requests - failed - slow, math.inf: requests - failed},
+                )
+        stable: Slot = "a" if question.candidate == "b" else "b"
+        hour = Counters(
+            slot=stable, time=self.now.timestamp(), requests=3600, errors=0, buckets={BOUND: 3600, math.inf: 3600}
+        )
+        counters = CounterReading(servers=servers, ready=ready, interval=5, history=hour if question.history else None)
+        return Evidence(counters=counters, detector=NOBODY)
 
     # ------------------------------------------------------------------------------------ the API server
 
@@ -315,7 +388,7 @@ class World:
 
     def operator(self) -> Reconciler:
         """A freshly started operator."""
-        return Reconciler(self, self, lambda: self.now, SINK, "operator-0")
+        return Reconciler(self, self, lambda: self.now, SINK, "operator-0", sources=self.sources, frozen=self.frozen)
 
     def settle(self, rounds: int = 12) -> None:
         """Let operator and cluster take turns; every look is by an operator that remembers nothing."""

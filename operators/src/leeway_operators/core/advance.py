@@ -40,7 +40,7 @@ class Move:
     message: str
 
 
-def decide(
+def decide(  # noqa: C901, PLR0911, PLR0912 guarded early returns, in a fixed order
     strategy: Strategy,
     analysis: Analysis,
     conclusion: Conclusion,

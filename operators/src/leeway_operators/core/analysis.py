@@ -1,6 +1,7 @@
 """The comparison under way: when its sources are asked, and what their answers add."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -80,10 +81,8 @@ def fresh_step(analysis: Analysis, step: int, now: datetime) -> Analysis:
     """
     document = analysis.experiment
     if document is not None:
-        try:
+        with suppress(UnreadableError):
             document = Experiment.of_document(document).with_fresh_pass().document()
-        except UnreadableError:
-            pass
     return replace(
         analysis,
         step=step,

@@ -48,7 +48,7 @@ def is_rejected(status: Status, release: Release) -> bool:
 # --------------------------------------------------------------------------------------------------- beginning
 
 
-def choose_candidate(turn: Turn, strategy: Strategy, seen: Seen, *, paused: bool, frozen: bool) -> Turn:
+def choose_candidate(turn: Turn, strategy: Strategy, seen: Seen, *, paused: bool, frozen: bool) -> Turn:  # noqa: PLR0911 guarded, in a fixed order
     """The spec's release goes to the slot that does not serve, unless it was rejected."""
     target, candidate = turn.rollout.release, turn.status.candidate
     if candidate is not None and turn.status.promoting in ORDERED_UNDO:
@@ -56,9 +56,8 @@ def choose_candidate(turn: Turn, strategy: Strategy, seen: Seen, *, paused: bool
     if turn.status.has_stable(target):
         if candidate is None:
             return turn
-        assert turn.status.stable is not None
-        why = f"the spec is back at version {turn.status.stable.release.version}"
-        return _given_up(turn, candidate, "Withdrawn", "SpecReverted", why, seen)
+        why = f"the spec is back at version {target.version}, which is stable"
+        return _given_up(turn, candidate, ("Withdrawn", "SpecReverted"), why, seen)
     if paused or (candidate is not None and candidate.release.revision == target.revision):
         return turn
     previous = turn.status.previous
@@ -68,7 +67,7 @@ def choose_candidate(turn: Turn, strategy: Strategy, seen: Seen, *, paused: bool
         return turn
     if candidate is not None:
         why = f"version {target.version} was released"
-        turn = _given_up(turn, candidate, "Superseded", "NewRelease", why, seen)
+        turn = _given_up(turn, candidate, ("Superseded", "NewRelease"), why, seen)
     if rejected or turn.status.leaving is not None:
         return turn
     if previous is not None and not warm:
@@ -110,10 +109,8 @@ def begin(turn: Turn, strategy: Strategy, check: Check | None, *, paused: bool, 
 # ------------------------------------------------------------------------------------------------------ ending
 
 
-def roll_back(turn: Turn, reason: str, why: str, findings: Iterable[Finding] = ()) -> Turn:
-    """The candidate's traffic goes back to stable, and its release is rejected."""
-    arm = turn.status.candidate
-    assert arm is not None
+def roll_back(turn: Turn, arm: Arm, reason: str, why: str, findings: Iterable[Finding] = ()) -> Turn:
+    """The traffic of the candidate `arm` goes back to stable, and its release is rejected."""
     previous = None if is_undo(turn.status) else turn.status.previous
     turn = turn.ended(arm, "RolledBack", reason, why, weight=0, findings=findings)
     turn = turn.having(candidate=None, previous=previous, leaving=arm, analysis=None, promoting=None, approved=None)
@@ -129,22 +126,19 @@ def reject(turn: Turn, release: Release, reason: str) -> Turn:
     return turn.having(rejected=(rejected, *others)[:REJECTED_KEPT])
 
 
-def undo(turn: Turn, reason: str) -> Turn:
-    """The warm version before takes all traffic back, and what served is rejected."""
-    stable, previous = turn.status.stable, turn.status.previous
-    assert stable is not None
-    assert previous is not None
+def undo(turn: Turn, stable: Arm, previous: Arm, reason: str) -> Turn:
+    """`previous`, which is warm, takes all traffic back, and `stable` is rejected."""
     turn = reject(turn, stable.release, reason)
     return turn.having(
         candidate=replace(previous, since=turn.now), promoting=reason, analysis=None, probation_until=None
     )
 
 
-def _given_up(turn: Turn, arm: Arm, outcome: Outcome, reason: str, why: str, seen: Seen) -> Turn:
+def _given_up(turn: Turn, arm: Arm, ending: tuple[Outcome, str], why: str, seen: Seen) -> Turn:
     """The attempt ends without a verdict; a slot that may have traffic is left alone for a while."""
     asked = turn.status.analysis is not None or turn.status.weights.of(arm.slot) > 0
     asked = asked or (seen.route is not None and seen.route.weights.of(arm.slot) > 0)
-    turn = turn.ended(arm, outcome, reason, why, weight=0)
+    turn = turn.ended(arm, *ending, why, weight=0)
     # The version before keeps its own role, and is warm for as long as it was to be.
     leaving = arm if asked and not is_undo(turn.status) else None
     return turn.having(candidate=None, leaving=leaving, analysis=None, promoting=None, approved=None)
@@ -232,11 +226,11 @@ def is_drained(turn: Turn, seen: Seen, slot: Slot) -> bool:
 
 def drained_since(status: Status, rollout: Rollout, seen: Seen) -> datetime | None:
     """From when on a slot without weight has answered all it was asked; None if the gateway is still to follow."""
-    followed = followed_since(status, rollout, seen)
+    followed = followed_since(status, seen)
     return followed + GATEWAY_LAG + max(rollout.timeout - POD_DRAIN, timedelta(0)) if followed is not None else None
 
 
-def followed_since(status: Status, rollout: Rollout, seen: Seen) -> datetime | None:
+def followed_since(status: Status, seen: Seen) -> datetime | None:
     """Since when the gateway has taken over the route as it is; None: it has not yet."""
     route, noted = seen.route, status.route
     if route is None or noted is None or not route.followed or noted.generation != route.generation:

@@ -51,7 +51,9 @@ def _answered(turn: Turn, command: Command, message: str, *, done: bool) -> Turn
     return turn.having(last_command=outcome)
 
 
-def _executed(turn: Turn, command: Command) -> Turn:
+def _executed(turn: Turn, command: Command) -> Turn:  # noqa: PLR0911 one for each verb
+    status = turn.status
+    stable, candidate, previous = status.stable, status.candidate, status.previous
     match command.verb:
         case "pause":
             return turn.having(paused_by=command)
@@ -59,16 +61,15 @@ def _executed(turn: Turn, command: Command) -> Turn:
             return turn.having(paused_by=None)
         case "promote":
             return turn.having(promoting="PromotedByCommand")
-        case "abort":
-            return attempts.roll_back(turn, "AbortedByCommand", f"aborted by {command.by}")
-        case "approve":
-            candidate = turn.status.candidate
-            return turn.having(approved=candidate.release.revision if candidate is not None else None)
-        case "undo":
-            return attempts.undo(turn, "UndoneByCommand")
+        case "abort" if candidate is not None:
+            return attempts.roll_back(turn, candidate, "AbortedByCommand", f"aborted by {command.by}")
+        case "approve" if candidate is not None:
+            return turn.having(approved=candidate.release.revision)
+        case "undo" if stable is not None and previous is not None:
+            return attempts.undo(turn, stable, previous, "UndoneByCommand")
         case "retry":
             revision = turn.rollout.release.revision
-            return turn.having(rejected=tuple(e for e in turn.status.rejected if e.revision != revision))
+            return turn.having(rejected=tuple(e for e in status.rejected if e.revision != revision))
         case _:
             # A restart is carried out, as often as it takes, from what is remembered here.
             return turn

@@ -94,7 +94,9 @@ def judged(
     )
 
 
-def _phase(rollout: Rollout, status: Status, check: Check | None, *, stopped: bool) -> Phase:
+def _phase(  # noqa: PLR0911 guarded, in a fixed order
+    rollout: Rollout, status: Status, check: Check | None, *, stopped: bool
+) -> Phase:
     candidate, analysis = status.candidate, status.analysis
     has_weight = candidate is not None and status.weights.of(candidate.slot) > 0
     held = analysis.held[0] if candidate is not None and analysis is not None and analysis.held is not None else None
@@ -115,7 +117,7 @@ def _phase(rollout: Rollout, status: Status, check: Check | None, *, stopped: bo
     return "Shadow" if step_of(strategy_of(rollout.spec), analysis).shadow else "Canary"
 
 
-def _progress(
+def _progress(  # noqa: PLR0911 guarded, in a fixed order
     rollout: Rollout, status: Status, seen: Seen, check: Check | None, stopped: tuple[str, str] | None
 ) -> tuple[bool, str, str]:
     """Whether something moves; reason and message of what it waits for, or why nothing does."""
@@ -129,7 +131,7 @@ def _progress(
         told = f"slot {slot} keeps version {version} until the gateway has surely sent it its last request"
         return True, "SlotDraining", told
     if status.candidate is not None and status.analysis is not None and status.promoting is None:
-        return _compared(rollout, status, status.analysis)
+        return _compared(rollout, status.analysis)
     if check is not None:
         return True, check.reason, check.message
     if (rejected := _rejected(rollout, status)) is not None:
@@ -145,7 +147,7 @@ def _progress(
     return False, "Finished", "the released version is the stable one"
 
 
-def _compared(rollout: Rollout, status: Status, analysis: Analysis) -> tuple[bool, str, str]:
+def _compared(rollout: Rollout, analysis: Analysis) -> tuple[bool, str, str]:
     step = described(strategy_of(rollout.spec), analysis)
     if analysis.held is not None:
         reason, message = analysis.held

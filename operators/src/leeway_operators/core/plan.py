@@ -91,7 +91,7 @@ def plan(
     told = (*turn.told, *warnings(memory, status))
     remember = (SetStatus(status=status),) if status != memory else ()
     actions = (*told, *remember, *converge(rollout, status, seen, now, sink_url, exposed=exposed))
-    return Plan(actions=actions, status=status, again_in=_again_in(rollout, strategy, status, seen, check, now))
+    return Plan(actions=actions, status=status, again_in=_again_in(turn, strategy, seen, check))
 
 
 def slot_to_ask(rollout: Rollout, memory: Status) -> Slot | None:
@@ -214,7 +214,7 @@ def _shared(
         analysis = analyses.fresh_step(analysis, analysis.step, turn.now)
     reached = on_probation or _is_reached(turn.status, strategy, analysis, checks)
     stands = reached and route_stands(turn.rollout, turn.status, seen, exposed=reached and not on_probation)
-    followed = attempts.followed_since(turn.status, turn.rollout, seen) if stands else None
+    followed = attempts.followed_since(turn.status, seen) if stands else None
     since = analysis.evidence_since or (followed + attempts.GATEWAY_LAG if followed is not None else None)
     analysis = replace(analysis, evidence_since=since if followed is not None else None)
     return turn.having(analysis=analysis), reached and not on_probation
@@ -266,9 +266,8 @@ def _split(slot: Slot, share: int, *, rest: bool) -> Weights:
     return Weights(a=share, b=remains) if slot == "a" else Weights(a=remains, b=share)
 
 
-def _again_in(
-    rollout: Rollout, strategy: Strategy, status: Status, seen: Seen, check: Check | None, now: datetime
-) -> timedelta | None:
+def _again_in(turn: Turn, strategy: Strategy, seen: Seen, check: Check | None) -> timedelta | None:
+    rollout, status, now = turn.rollout, turn.status, turn.now
     if status.leaving is not None:
         return LOOK_AGAIN
     waits = status.analysis is not None and status.analysis.evidence_since is not None and status.promoting is None

@@ -11,7 +11,6 @@ from leeway_operators.core.advance import (
     ROLLBACK_REASONS,
     Move,
     decide,
-    is_last,
     share,
     step_of,
     steps_of,
@@ -19,7 +18,7 @@ from leeway_operators.core.advance import (
 )
 from leeway_operators.core.converge import route_stands
 from leeway_operators.core.evidence import Evidence
-from leeway_operators.core.model import Analysis, Arm, Seen
+from leeway_operators.core.model import Analysis, Seen
 from leeway_operators.core.strategy import Strategy
 from leeway_operators.core.turn import Turn
 from leeway_operators.core.verify import Check
@@ -63,7 +62,7 @@ def compare(turn: Turn, strategy: Strategy, evidence: Evidence, check: Check | N
         now=turn.now,
     )
     ready = check is not None and check.ok and not still
-    return _moved(turn, strategy, arms.candidate, move, ready=ready)
+    return _moved(turn, strategy, seen.analysis, move, ready=ready)
 
 
 def _obstacle(check: Check | None) -> tuple[str, str] | None:
@@ -78,16 +77,17 @@ def _on_probation(turn: Turn, seen: analyses.Looked, arms: analyses.Arms) -> Tur
         return turn
     why = told(seen.conclusion, gate)
     turn = turn.ended(arms.candidate, "RolledBack", "Probation", why, weight=0, findings=seen.conclusion.findings)
-    return attempts.undo(turn, "Probation")
+    return attempts.undo(turn, arms.candidate, arms.stable, "Probation")
 
 
-def _moved(turn: Turn, strategy: Strategy, arm: Arm, move: Move, *, ready: bool) -> Turn:
-    analysis = turn.status.analysis
-    assert analysis is not None
+def _moved(turn: Turn, strategy: Strategy, analysis: Analysis, move: Move, *, ready: bool) -> Turn:
+    arm = turn.status.candidate
+    if arm is None:
+        return turn
     findings, weight = analysis.findings, turn.status.weights.of(arm.slot)
     match move.what:
         case "RollBack":
-            return attempts.roll_back(turn, move.reason, move.message, findings)
+            return attempts.roll_back(turn, arm, move.reason, move.message, findings)
         case "Hold":
             if not is_held(analysis, move.reason):
                 awaits = move.reason == AWAITING_APPROVAL
@@ -104,7 +104,6 @@ def _moved(turn: Turn, strategy: Strategy, arm: Arm, move: Move, *, ready: bool)
     if move.what == "Promote":
         turn = turn.decided("Promoting", move.message, arm=arm, weight=weight, findings=findings)
         return turn.having(promoting=move.reason)
-    assert not is_last(strategy, analysis)
     number, steps = analysis.step + 1, steps_of(strategy)
     why = f"step {number} of {len(steps)} saw no harm; step {number + 1} gives it {steps[number].weight} %"
     turn = turn.decided("StepAdvanced", why, arm=arm, weight=steps[number].weight, findings=findings)

@@ -11,6 +11,7 @@ import kubernetes.client
 import kubernetes.config
 from prometheus_client import CollectorRegistry, start_http_server
 
+from leeway_operators.core.evidence import Evidence, Missing
 from leeway_operators.shell import logs
 from leeway_operators.shell.controller import Controller
 from leeway_operators.shell.health import serve_health
@@ -53,7 +54,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     cluster = Cluster(connect())
     registry = CollectorRegistry()
     metrics, queue = Metrics(registry), Queue(time.monotonic)
-    reconciler = Reconciler(cluster, HttpProbe(), lambda: datetime.now(UTC), options.sink_url, socket.gethostname())
+    unknown = Evidence(
+        counters=Missing(reason="the operator knows no metrics store"),
+        detector=Missing(reason="the operator knows no drift detector"),
+    )
+    reconciler = Reconciler(
+        cluster,
+        HttpProbe(),
+        lambda: datetime.now(UTC),
+        options.sink_url,
+        socket.gethostname(),
+        sources=lambda *_: unknown,
+    )
     controller = Controller(
         cluster,
         options.namespace,

@@ -23,8 +23,10 @@ from leeway_operators.core.actions import (
     StopSlot,
     WriteRecord,
 )
-from leeway_operators.core.model import Rollout, Seen, Status, other
-from leeway_operators.core.plan import plan
+from leeway_operators.core.analysis import wants_evidence
+from leeway_operators.core.evidence import Evidence, Question
+from leeway_operators.core.model import Rollout, Seen, Status
+from leeway_operators.core.plan import plan, slot_to_ask
 from leeway_operators.shell import api
 from leeway_operators.shell.observe import observe
 from leeway_operators.shell.probe import Probe
@@ -33,6 +35,9 @@ log = logging.getLogger(__name__)
 
 # In bytes; the API server refuses an Event with a longer one.
 _LONGEST_NOTE = 1024
+
+
+Sources = Callable[[Rollout, Question, Seen], Evidence]
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,15 @@ class Reconciler:
     """Brings one ModelRollout nearer to its spec."""
 
     def __init__(
-        self, cluster: api.Api, probe: Probe, clock: Callable[[], datetime], sink_url: str | None, instance: str
+        self,
+        cluster: api.Api,
+        probe: Probe,
+        clock: Callable[[], datetime],
+        sink_url: str | None,
+        instance: str,
+        *,
+        sources: Sources,
+        frozen: str | None = None,
     ) -> None:
         """Take everything that touches the world as an argument.
 
@@ -60,12 +73,16 @@ class Reconciler:
             clock: the time now, with its zone.
             sink_url: where requests and predictions are reported to; None: nowhere.
             instance: who reports Events, usually the pod's name.
+            sources: asked what both versions did, when it is time.
+            frozen: why nothing may move forward in this cluster; None: it may.
         """
         self._cluster = cluster
         self._probe = probe
         self._clock = clock
         self._sink_url = sink_url
         self._instance = instance
+        self._sources = sources
+        self._frozen = frozen
 
     def reconcile(self, namespace: str, name: str) -> Reconciled | None:
         """Look, plan and act once.
@@ -79,20 +96,18 @@ class Reconciler:
         rollout, before = documents.rollout_of(body), documents.status_of(body)
         # Kubernetes keeps whole seconds; finer ones would differ from what is read back.
         now = self._clock().replace(microsecond=0)
-        planned = plan(rollout, before, self._look(rollout, before), now, self._sink_url)
+        seen = self._look(rollout, before)
+        question = wants_evidence(rollout, before, now)
+        evidence = self._sources(rollout, question, seen) if question is not None else None
+        planned = plan(rollout, before, seen, now, self._sink_url, evidence=evidence, frozen=self._frozen)
         for action in planned.actions:
             self._act(rollout, action, now)
         return Reconciled(rollout, before, planned.status, planned.actions, planned.again_in)
 
     def _look(self, rollout: Rollout, status: Status) -> Seen:
-        # Only a slot that may be about to take traffic is asked for its word.
-        stable = status.stable
-        ask = other(stable.slot) if stable is not None else (status.candidate.slot if status.candidate else None)
-        if stable is not None and stable.release.revision == rollout.release.revision:
-            ask = None
-        return observe(self._cluster, self._probe, rollout, ask)
+        return observe(self._cluster, self._probe, rollout, slot_to_ask(rollout, status))
 
-    def _act(self, rollout: Rollout, action: Action, now: datetime) -> None:
+    def _act(self, rollout: Rollout, action: Action, now: datetime) -> None:  # noqa: C901, PLR0912 one for each
         cluster, namespace = self._cluster, rollout.namespace
         match action:
             case SetStatus():
