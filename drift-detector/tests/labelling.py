@@ -14,7 +14,8 @@ from leeway_drift.columns import Rows
 from leeway_drift.labels.records import Prediction
 from leeway_drift.profile import Profile
 from leeway_drift.reading.events import Stream
-from leeway_drift.service.predictions import LogLimits, PredictionLog
+from leeway_drift.service.prediction_queue import LogLimits
+from leeway_drift.service.predictions import PredictionLog
 from leeway_drift.service.store.database import Database, sqlite_url
 
 MANIFEST: dict[str, Any] = json.loads(

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from leeway_drift.service.feedback import add_feedback
-from leeway_drift.service.predictions import LogLimits
+from leeway_drift.service.prediction_queue import LogLimits
 from tests.labelling import FLIGHTS, START, Logged, logged, prediction
 
 

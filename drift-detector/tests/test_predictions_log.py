@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 
 from leeway_drift.labels.feedback import Label
 from leeway_drift.labels.sampling import in_sample
-from leeway_drift.service.predictions import LogLimits
+from leeway_drift.service.prediction_queue import LogLimits
+from leeway_drift.service.predictions import MAX_ROWS
 from leeway_drift.service.predictions_metrics import PredictionsCollector
 from leeway_drift.service.store.database import Database, StoreUnavailable, sqlite_url
 from leeway_drift.service.store.reading import Selection, records
@@ -62,6 +63,12 @@ def test_a_queue_is_bounded_in_bytes_too(tmp_path: Path):
     assert counts(under_test) == {"queue_full": 1000}
     gate.opened.set()
     under_test.log.close()
+
+
+def test_a_request_of_a_whole_table_is_counted_and_not_kept(tmp_path: Path):
+    with logged(tmp_path) as under_test:
+        under_test.keep(prediction("table", (0.5,) * (MAX_ROWS + 1)), prediction("request"))
+        assert counts(under_test) == {"stored": 1, "too_many_rows": MAX_ROWS + 1}
 
 
 def test_a_store_that_is_gone_is_counted_and_comes_back(tmp_path: Path):

@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from leeway_drift.reading.events import Kind
 from leeway_drift.service.bodies import Bodies, Unread
-from leeway_drift.service.predictions import LogLimits
+from leeway_drift.service.prediction_queue import LogLimits
 from leeway_drift.service.profiles import ProfileSource
 from leeway_drift.service.store.database import Database, StoreUnavailable, sqlite_url
 from leeway_drift.service.wiring import Service

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from leeway_drift.labels.feedback import Label
 from leeway_drift.labels.joins import Outcome
 from leeway_drift.reading.events import Stream
-from leeway_drift.service.predictions import LogLimits
+from leeway_drift.service.prediction_queue import LogLimits
 from leeway_drift.service.store.database import Database, sqlite_url
 from leeway_drift.service.store.reading import Selection, records
 from tests.database_servers import server

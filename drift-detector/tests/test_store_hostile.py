@@ -10,7 +10,7 @@ import pytest
 from leeway_drift.columns import Rows
 from leeway_drift.labels.feedback import Label
 from leeway_drift.labels.joins import Outcome
-from leeway_drift.service.predictions import LogLimits
+from leeway_drift.service.prediction_queue import LogLimits
 from leeway_drift.service.store.database import Database, room, sqlite_url
 from leeway_drift.service.store.reading import Selection, records
 from leeway_drift.service.store.writing import EXPIRE_ROWS

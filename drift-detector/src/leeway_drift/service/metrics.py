@@ -58,7 +58,7 @@ def evaluation_timer(registry: CollectorRegistry, clock: Callable[[], float]) ->
     """
     durations = Histogram(
         "leeway_drift_evaluation_duration_seconds",
-        "Time a detector takes to judge a window; a backend judges by all of its detectors at once.",
+        "Time a detector takes to judge a window.",
         ["detector"],
         buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0),
         registry=registry,

@@ -6,9 +6,7 @@ between it and a database that may be slow, full or gone. What cannot be kept is
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +21,7 @@ from leeway_drift.labels.sampling import in_sample
 from leeway_drift.profile import Profile
 from leeway_drift.reading.events import Stream
 from leeway_drift.service.pace import Pace
+from leeway_drift.service.prediction_queue import LogLimits, PredictionQueue, Waiting
 from leeway_drift.service.redacting import redacted
 from leeway_drift.service.scores import Scores
 from leeway_drift.service.store import labelling, writing
@@ -50,28 +49,6 @@ _EXPIRED_EVERY = 10.0
 _MICROSECONDS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class LogLimits:
-    """Bounds of what waits to be written, and of how long.
-
-    Attributes:
-        events: predictions in the queue.
-        nbytes: of their rows.
-        retry_seconds: pauses between attempts to write; after the last the predictions are lost.
-    """
-
-    events: int = 10_000
-    nbytes: int = 16 * 2**20
-    retry_seconds: tuple[float, ...] = (0.5, 2.0, 5.0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    prediction: Prediction
-    manifest: Mapping[str, Any] | None
-    nbytes: int
-
-
 class PredictionLog:
     """Keeps predictions and labels.
 
@@ -96,7 +73,7 @@ class PredictionLog:
         retention: float,
         on_loss: OnLoss,
         profile_of: ProfileOf,
-        limits: LogLimits = LogLimits(),
+        limits: LogLimits = LogLimits(),  # noqa: B008 - frozen
     ) -> None:
         self.database = database
         self.tallies = Tallies(lambda: clock().timestamp())
@@ -110,10 +87,7 @@ class PredictionLog:
         self._expiry = Pace(_EXPIRED_EVERY)
         self._written = 0
         self._limits = limits
-        self._queue: deque[_Waiting] = deque()
-        self._queued_bytes = 0
-        self._changed = threading.Condition()
-        self._closing = False
+        self._queue = PredictionQueue(limits)
         self._writer = threading.Thread(target=self._write, name="predictions", daemon=True)
         self._writer.start()
 
@@ -132,15 +106,7 @@ class PredictionLog:
         if prediction.outputs.count > MAX_ROWS:
             self._count(prediction, Kept.TOO_MANY_ROWS)
             return
-        features = prediction.features
-        nbytes = prediction.outputs.nbytes + (features.nbytes if features is not None else 0)
-        with self._changed:
-            full = len(self._queue) >= self._limits.events or self._queued_bytes + nbytes > self._limits.nbytes
-            if not full:
-                self._queue.append(_Waiting(prediction, manifest, nbytes))
-                self._queued_bytes += nbytes
-                self._changed.notify()
-        if full:
+        if not self._queue.put(prediction, manifest):
             self._count(prediction, Kept.QUEUE_FULL)
 
     def forget(self, namespace: str, model: str, version: str) -> None:
@@ -149,9 +115,7 @@ class PredictionLog:
 
     def close(self) -> None:
         """Write what is queued, then end; a store that fails gets one more chance per batch."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
+        self._queue.close()
         self._writer.join()
         self.database.close()
 
@@ -204,14 +168,7 @@ class PredictionLog:
     # -- the writer
 
     def _write(self) -> None:
-        while True:
-            with self._changed:
-                if not self._queue and not self._closing:
-                    self._changed.wait(_IDLE_SECONDS)
-                batch = [self._queue.popleft() for _ in range(min(BATCH_EVENTS, len(self._queue)))]
-                self._queued_bytes -= sum(waiting.nbytes for waiting in batch)
-                if not batch and self._closing:
-                    return
+        while (batch := self._queue.take(BATCH_EVENTS, _IDLE_SECONDS)) is not None:
             if batch:
                 self._keep(batch)
             try:
@@ -222,7 +179,7 @@ class PredictionLog:
             except Exception:  # whatever it is, it must not end the only thread that keeps predictions
                 logger.exception("a fault in the prediction log")
 
-    def _keep(self, batch: Sequence[_Waiting]) -> None:
+    def _keep(self, batch: Sequence[Waiting]) -> None:
         events = {id(waiting): redacted for waiting in batch if (redacted := self._redacted(waiting)) is not None}
         kept = [waiting for waiting in batch if id(waiting) in events]
         try:
@@ -234,7 +191,7 @@ class PredictionLog:
             for waiting in kept:
                 self._count(waiting.prediction, Kept.STORE_FAILED)
 
-    def _redacted(self, waiting: _Waiting) -> writing.Redacted | None:
+    def _redacted(self, waiting: Waiting) -> writing.Redacted | None:
         prediction = waiting.prediction
         try:
             profile = self._profile_of(Stream(prediction.namespace, prediction.model, prediction.version))
@@ -251,15 +208,10 @@ class PredictionLog:
                 self._store(events)
             except StoreUnavailable as error:
                 logger.warning("predictions are not written", extra={"fields": {"reason": str(error)}})
-                if pause is None or not self._rested(pause):
+                if pause is None or not self._queue.rest(pause):
                     raise
             else:
                 return
-
-    def _rested(self, seconds: float) -> bool:
-        """Wait; False at once if the log is being closed."""
-        with self._changed:
-            return not self._changed.wait_for(lambda: self._closing, seconds)
 
     def _store(self, events: Sequence[writing.Redacted]) -> None:
         now = to_microseconds(self.clock())
@@ -285,7 +237,7 @@ class PredictionLog:
             return
         written, self._written = self._written, 0
         before, deleted = to_microseconds(now) - int(self._retention * _MICROSECONDS), 0
-        while deleted <= written or not self._queue:
+        while deleted <= written or not len(self._queue):
             with self.database.write() as connection:
                 expired = writing.expire(connection, before)
             deleted += expired
