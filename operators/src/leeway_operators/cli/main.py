@@ -1,6 +1,7 @@
 """`kubectl leeway`: a kubectl plugin, found by its name on PATH."""
 
 import argparse
+import io
 import sys
 import time
 import uuid
@@ -63,6 +64,8 @@ def _say(line: str) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one verb on the cluster of the kubeconfig."""
     options = arguments().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without box drawing shows question marks
     try:
         client = kubernetes.config.new_client_from_config(context=options.context)
         everywhere = None if options.all_namespaces else options.namespace or namespace_of(options.context)

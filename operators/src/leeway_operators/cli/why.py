@@ -14,7 +14,7 @@ from leeway_operators.core import entries, records
 from leeway_operators.core.documents import rollout_of, status_of
 from leeway_operators.core.figures import count, span
 from leeway_operators.core.model import Record, Status
-from leeway_operators.core.reading import Fields, UnreadableError
+from leeway_operators.core.reading import Fields
 
 _WIDTH = 100
 
@@ -77,10 +77,9 @@ def _recorded(body: Mapping[str, Any], record: Record, session: Session) -> dict
         ending = f"version {record.version} {record.outcome} ({record.reason}) at {entries.timestamp(record.time)}"
         raise EndedError(f"ConfigMap {namespace}/{name} is gone; status.history says: {ending}")
     try:
-        document: dict[str, Any] = json.loads(data[records.JSON_KEY])
+        return records.parsed(data[records.JSON_KEY])
     except (KeyError, ValueError) as error:
         raise EndedError(f"ConfigMap {namespace}/{name}: {records.JSON_KEY} holds no record: {error!r}") from error
-    return document
 
 
 def told(record: Mapping[str, Any]) -> Iterator[str]:
@@ -123,10 +122,7 @@ def _evidence(record: Mapping[str, Any]) -> Iterator[str]:
     """The numbers of the last look, or of the last decision that was taken on some."""
     looks = [record["evidence"], *(item["evidence"] for item in reversed(record["decisions"]))]
     latest: Sequence[Mapping[str, Any]] = next((look for look in looks if look), [])
-    try:
-        findings = [entries.finding_of(Fields.of("record.evidence", item)) for item in latest]
-    except UnreadableError as error:
-        raise EndedError(str(error)) from error
+    findings = [entries.finding_of(Fields.of("record.evidence", item)) for item in latest]
     if not findings:
         return
     yield ""

@@ -61,6 +61,8 @@ def _object(text: str) -> dict[str, Any]:
         raise ValueError(f"{len(text)} characters, at most {_LONGEST} expected")
     try:
         value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"JSON expected: {error}") from None
     except RecursionError:
         raise ValueError("a JSON object expected, not a nest of lists") from None
     if not isinstance(value, dict):

@@ -9,6 +9,7 @@ from leeway_operators.core import entries
 from leeway_operators.core.figures import UNKNOWN, count, difference, figure, span
 from leeway_operators.core.model import Arm, Record, Rollout, Status
 from leeway_operators.core.objects import LABEL_MODEL, LABEL_REVISION, LABEL_VERSION, owned
+from leeway_operators.core.reading import Fields
 
 JSON_KEY, MARKDOWN_KEY = "record.json", "record.md"
 
@@ -63,6 +64,22 @@ def document(rollout: Rollout, status: Status, record: Record | None) -> dict[st
         "evidence": [entries.finding_document(finding) for finding in analysis.findings] if analysis else [],
         "strategy": rollout.spec["strategy"],
     }
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """A record that `config_map` wrote.
+
+    Raises:
+        ValueError: it is something else, and in which field.
+    """
+    record = Fields.of("record", json.loads(text))
+    record.text("model")
+    record.mapping("strategy")
+    for path, value in record.items("evidence"):
+        entries.finding_of(Fields.of(path, value))
+    for path, value in record.items("decisions"):
+        entries.decision_of(Fields.of(path, value))
+    return {"evidence": [], "decisions": []} | dict(record.values)
 
 
 def _ending(status: Status, record: Record | None) -> dict[str, Any]:
