@@ -26,14 +26,33 @@ class Answer:
         return self.status == http.HTTPStatus.OK
 
 
+def context_of(endpoint: Endpoint) -> ssl.SSLContext:
+    """Return what trusts the endpoint's authority and nobody else."""
+    return ssl.create_default_context(cafile=endpoint.authority)
+
+
 class Connection:
     """Kept open between requests; a request is sent once and never again, whatever becomes of it."""
 
-    def __init__(self, endpoint: Endpoint, *, timeout: float = 20.0) -> None:
-        """Opens nothing yet."""
-        self._endpoint, self._timeout = endpoint, timeout
-        self._context = ssl.create_default_context(cafile=endpoint.authority)
+    def __init__(self, endpoint: Endpoint, context: ssl.SSLContext, *, timeout: float = 20.0) -> None:
+        """Opens nothing yet.
+
+        Args:
+            endpoint: of the model.
+            context: `context_of` the endpoint; one for all its connections, as making one takes tens of milliseconds.
+            timeout: seconds, of each wait.
+        """
+        self._endpoint, self._context, self._timeout = endpoint, context, timeout
         self._connection: http.client.HTTPSConnection | None = None
+
+    def open(self) -> None:
+        """Connect now, so that the first request need not.
+
+        Raises:
+            OSError: no connection, or the certificate is not the authority's.
+        """
+        if self._connection is None:
+            self._connection = self._connect()
 
     def post(self, path: str, body: bytes, **headers: str) -> Answer:
         """Send a JSON body; underscores in the names of headers are written as hyphens."""

@@ -1,7 +1,8 @@
-"""The users that locust runs: each asks the model about real flights, once a second, whatever the answers take.
+"""The users that locust runs: each asks the model about a real flight once a second, at a moment of its own.
 
-Rate is a number of users, so that a shape of users is a shape of requests. A request is timed from when it was due:
-one that had to wait for the answer before it is late, and not forgotten.
+All of them connect before the load begins, and as many of them ask as requests are due in that second: rate is a number
+of users, and no burst is one of new connections. A request is timed from when it was due: one that had to wait for the
+answer before it is late, and not forgotten.
 """
 
 import itertools
@@ -9,31 +10,45 @@ import json
 import os
 import random
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import gevent
 from locust import LoadTestShape, User, task
 
 from cluster.https import Endpoint
-from load.connection import Connection
+from load.connection import Connection, context_of
 from load.profiles import Shape
 
 _PLAN = json.loads(Path(os.environ["LEEWAY_LOAD_PLAN"]).read_text(encoding="utf-8"))
 _SHAPE = Shape(**_PLAN["shape"])
 _BODIES = [line.encode() for line in Path(_PLAN["bodies"]).read_text(encoding="utf-8").splitlines()]
 _NEXT_BODY = itertools.cycle(_BODIES)
+_ENDPOINT = Endpoint(_PLAN["hostname"], _PLAN["address"], Path(_PLAN["authority"]))
+_CONTEXT = context_of(_ENDPOINT)
 _PERIOD = 1.0
+_CONNECTING = 2.0 + 0.05 * _SHAPE.peak  # seconds
+_NUMBER = itertools.count()
+_BEGIN = time.monotonic() + _CONNECTING
 
 
 class Client(User):
-    """One connection and one request a second, at a moment of the second that is its own."""
+    """One connection, and a request in each second in which so many are due."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        endpoint = Endpoint(_PLAN["hostname"], _PLAN["address"], Path(_PLAN["authority"]))
-        self._connection = Connection(endpoint)
-        self._due = time.monotonic() + random.random() * _PERIOD  # noqa: S311 - spreads users over a second
+        self._connection = Connection(_ENDPOINT, _CONTEXT)
+        self._number = next(_NUMBER)
+        self._due = _BEGIN + random.random() * _PERIOD  # noqa: S311 - spreads users over a second
+
+    def wait_time(self) -> float:
+        """Seconds until the next request is due."""
+        return max(0.0, self._due - time.monotonic())
+
+    def on_start(self) -> None:
+        """Connect."""
+        with suppress(OSError):  # then the first request tries again, and fails where it is counted
+            self._connection.open()
 
     def on_stop(self) -> None:
         """Close the connection."""
@@ -41,9 +56,12 @@ class Client(User):
 
     @task
     def predict(self) -> None:
-        """Ask about one flight when it is due."""
-        gevent.sleep(max(0.0, self._due - time.monotonic()))
+        """Ask about one flight, if the moment has come and the load is that high."""
+        if time.monotonic() < self._due:
+            return
         due, self._due = self._due, self._due + _PERIOD
+        if self._number >= _SHAPE.rate_at(due - _BEGIN):
+            return
         answer = self._connection.post(_PLAN["path"], next(_NEXT_BODY))
         self.environment.events.request.fire(
             request_type="POST",
@@ -56,9 +74,9 @@ class Client(User):
 
 
 class Planned(LoadTestShape):
-    """As many users as requests are due in a second."""
+    """As many users as requests are due in a second at most, from before the load until its end."""
 
     def tick(self) -> tuple[int, float] | None:
         """Say how many users there should be now, and how many may come a second; None ends the run."""
-        users = _SHAPE.rate_at(self.get_run_time())
-        return (users, float(max(users, 10))) if users else None
+        over = time.monotonic() > _BEGIN + _SHAPE.seconds + _PERIOD
+        return None if over else (_SHAPE.peak, float(_SHAPE.peak))

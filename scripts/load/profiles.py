@@ -30,13 +30,21 @@ class Shape:
     def __post_init__(self) -> None:
         if self.profile not in _PROFILES:
             raise ValueError(f"PROFILE={self.profile}: expected one of {', '.join(_PROFILES)}")
-        for name, value, maximum in (("RATE", self.rate, MAXIMUM_RATE), ("SECONDS", self.seconds, MAXIMUM_SECONDS)):
-            if not 1 <= value <= maximum:
-                raise ValueError(f"{name}={value}: expected 1 to {maximum}")
+        if not 1 <= self.seconds <= MAXIMUM_SECONDS:
+            raise ValueError(f"SECONDS={self.seconds}: expected 1 to {MAXIMUM_SECONDS}")
+        if not 1 <= self.peak <= MAXIMUM_RATE:
+            raise ValueError(
+                f"RATE={self.rate}: {self.peak} requests per second at the peak, expected 1 to {MAXIMUM_RATE}"
+            )
 
     def rate_at(self, second: float) -> int:
         """Requests per second at a time; 0 once it is over."""
         return _PROFILES[self.profile](self, second) if 0 <= second < self.seconds else 0
+
+    @property
+    def peak(self) -> int:
+        """Most requests per second."""
+        return self.rate * (_BURST_FACTOR if self.profile == "burst" else 1)
 
     @property
     def requests(self) -> int:

@@ -15,8 +15,8 @@ _HEAD = (
 
 _NOTES = (
     "Seconds count from the candidate's first traffic. `Undecided` of Flagger's rule: the rollout was over before the"
-    " rule had decided. The rule: at least 99 % without 5xx in the last minute, checked every 30 s, five failed checks roll"
-    " back, five passed ones promote (`scripts/rollouts/flagger.py`)."
+    " rule had decided. The rule: at least 99 % without 5xx in the last minute, checked every 30 s, five failed checks"
+    " roll back, five passed ones promote (`scripts/rollouts/flagger.py`)."
 )
 
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from cluster.https import Endpoint
-from load.connection import Connection
+from load.connection import Connection, context_of
 
 _MALFORMED = b'{"inputs": []}'
 _LONGEST_ANSWER = 0.25  # seconds that the workers are enough for; beyond, requests are late, and it shows
@@ -78,6 +78,7 @@ class Traffic:
         self.malformed = 0.0
         """Share of the requests that are sent malformed: what makes both versions answer 400 alike."""
         self._endpoint, self._path, self._headers, self._clock = endpoint, path, dict(headers or {}), clock
+        self._context = context_of(endpoint)
         self._bodies = [json.dumps(sample["v2"]).encode() for sample in samples]
         self._random = random.Random(seed)  # noqa: S311 - times between requests
         self._due = due(rate, self._random)
@@ -112,7 +113,7 @@ class Traffic:
         return [sent for sent in list(self.sent) if sent.version == version]
 
     def _work(self) -> None:
-        connection = Connection(self._endpoint)
+        connection = Connection(self._endpoint, self._context)
         while True:
             with self._next:
                 number, moment = next(self._number), self._start + next(self._due)

@@ -41,7 +41,8 @@ def test_a_ramp_grows_from_a_tenth_to_its_rate() -> None:
     ("profile", "rate", "seconds", "message"),
     [
         ("stedy", 1, 1, "PROFILE=stedy: expected one of steady, burst, ramp"),
-        ("steady", 0, 1, "RATE=0: expected 1 to 400"),
+        ("steady", 0, 1, "RATE=0: 0 requests per second at the peak, expected 1 to 400"),
+        ("burst", 101, 1, "RATE=101: 404 requests per second at the peak"),
         ("steady", 1, 100_000, "SECONDS=100000: expected 1 to 1800"),
     ],
 )
