@@ -11,7 +11,7 @@ from typing import Annotated, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from leeway_operators.evidence.state import Array, Axes, State
+from leeway_operators.evidence.state import Array, Axes, Count, State, chosen
 from leeway_operators.evidence.wealth import CAP, even_start, floored_start, grown, grown_over_floor, log_sum
 
 DECAY = 0.98
@@ -95,11 +95,11 @@ class StableRate(State):
         ticks: with data.
     """
 
-    k: Array
-    n: Array
-    prior: Array
-    surprise: Array
-    ticks: Array
+    k: Count
+    n: Annotated[Array, Axes((), least=1.0)]
+    prior: Count
+    surprise: Count
+    ticks: Count
 
     @classmethod
     def begin(cls, rate: float | None) -> Self:
@@ -142,7 +142,7 @@ class Worse(State):
     """
 
     wealth: Annotated[Array, Axes((len(HARM_SIZES),))]
-    ticks: Array
+    ticks: Count
 
     @classmethod
     def begin(cls) -> Self:
@@ -154,14 +154,13 @@ class Worse(State):
         """Log e-value."""
         return log_sum(self.wealth)
 
-    def after(self, block: Block, expected: StableRate, tolerance: Array, temper: Array) -> Self:
+    def after(self, block: Block, expected: StableRate, tolerance: Array, *, temper: Array, ceiling: float) -> Self:
         """With one more tick; `expected` is from before it, `temper` divides its evidence."""
         theta_c = np.minimum((expected.theta + tolerance)[..., None] + HARM_SIZES, 0.999)
         gains = log_factors(block, theta_c, expected.theta, tolerance, 1.0)
         gains = np.minimum(gains / (expected.phi * temper)[..., None], CAP)
-        return type(self)(
-            wealth=grown_over_floor(self.wealth, gains, self.ticks, block.both), ticks=self.ticks + block.both
-        )
+        wealth = grown_over_floor(self.wealth, gains, self.ticks, block.both)
+        return type(self)(wealth=np.minimum(wealth, ceiling), ticks=self.ticks + block.both)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -176,15 +175,25 @@ class NoWorse(State):
     """
 
     wealth: Annotated[Array, Axes((len(PASS_SIZES),))]
-    ticks: Array
+    ticks: Count
     z: Array
-    zz: Array
+    zz: Count
 
     @classmethod
     def begin(cls) -> Self:
         """No evidence."""
         none = np.zeros(())
         return cls(wealth=even_start(len(PASS_SIZES)), ticks=none, z=none, zz=none)
+
+    def restarted(self, where: NDArray[np.bool_]) -> Self:
+        """Without evidence in the rollouts where it is asked for."""
+        none = type(self).begin()
+        return type(self)(
+            wealth=chosen(where, none.wealth, self.wealth, axes=1),
+            ticks=chosen(where, none.ticks, self.ticks),
+            z=chosen(where, none.z, self.z),
+            zz=chosen(where, none.zz, self.zz),
+        )
 
     @property
     def evidence(self) -> Array:
@@ -202,7 +211,7 @@ class NoWorse(State):
         shown: NDArray[np.bool_] = (self.ticks >= MINIMUM_PASS_TICKS) & (self.evidence >= -math.log(alpha))
         return shown
 
-    def after(self, block: Block, expected: StableRate, margin: Array, temper: Array) -> Self:
+    def after(self, block: Block, expected: StableRate, margin: Array, *, temper: Array) -> Self:
         """With one more tick; `expected` is from before it, `temper` divides its evidence."""
         theta_c = np.maximum((expected.theta + margin)[..., None] - margin[..., None] * PASS_SIZES, 1e-5)
         gains = log_factors(block, theta_c, expected.theta, margin, -1.0)

@@ -1,169 +1,23 @@
-"""Means of bounded numbers in two arms, or of differences of pairs: empirical-Bernstein e-processes.
-
-For a number x within 1 of its guess mu, exp(l (x - E x) - psi(l) (x - mu)^2) has expectation at most 1, with
-psi(l) = -ln(1 - l) - l (Fan, Grama and Liu 2015; Howard et al. 2021; Waudby-Smith and Ramdas 2024). The logarithm is
-linear in the hypothesis, so that the same few sums test any margin and give an interval that is valid at every look.
-"""
+"""Gates on means of bounded numbers: are they beyond a tolerance, are they within a margin."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from leeway_operators.evidence.bernoulli import DECAY, Block
-from leeway_operators.evidence.state import ANY, Array, Axes, State
-from leeway_operators.evidence.ticks import Moments
+from leeway_operators.evidence.bernoulli import DECAY
+from leeway_operators.evidence.contrast import BETS, Contrast, Sums, of_arms
+from leeway_operators.evidence.state import ANY, Array, Axes, Count, State, UnreadableError
 from leeway_operators.evidence.wealth import floored_start, grown_over_floor, log_sum
-
-BETS = np.array([0.02, 0.05, 0.1, 0.2, 0.4, 0.8])
-"""How boldly it is bet on a difference, from subtle to gross: what the wealth is spread over."""
-_LOG_BETS = math.log(len(BETS))
-
-
-def psi(bet: Array) -> Array:
-    """Price of a bet per squared error of the guess."""
-    price: Array = -np.log1p(-bet) - bet
-    return price
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Contrast(State):
-    """What ticks say about a difference D, whatever it is tested against.
-
-    The wealth of a bet l on D > m is l (difference - m information) - penalty, of one on D < m it is
-    l (m information - difference) - penalty.
-
-    Attributes:
-        difference: sum of the ticks' differences, each by its information.
-        information: sum of h = n_c n_s / n (of n/2 for pairs).
-        penalty: per bet.
-    """
-
-    difference: Array
-    information: Array
-    penalty: Annotated[Array, Axes((len(BETS),))]
-
-    @classmethod
-    def none(cls) -> Self:
-        """No evidence."""
-        return cls(difference=np.zeros(()), information=np.zeros(()), penalty=np.zeros(len(BETS)))
-
-    @property
-    def estimate(self) -> Array:
-        """Of D; NaN without data."""
-        seen = self.information > 0
-        return np.where(seen, self.difference / np.where(seen, self.information, 1.0), np.nan)
-
-    def with_more(self, more: Self) -> Self:
-        """Both together."""
-        return type(self)(
-            difference=self.difference + more.difference,
-            information=self.information + more.information,
-            penalty=self.penalty + more.penalty,
-        )
-
-    def tempered(self, phi: Array) -> Self:
-        """Worth 1/phi of it; any phi of at least 1 that is known before the tick."""
-        return type(self)(
-            difference=self.difference / phi, information=self.information / phi, penalty=self.penalty / phi[..., None]
-        )
-
-    def gains(self, margin: Array, sign: float) -> Array:
-        """Log e-values per bet against D <= margin (sign +1), or D >= margin (sign -1)."""
-        edge = sign * (self.difference - margin * self.information)
-        return BETS * edge[..., None] - self.penalty
-
-    def evidence(self, margin: Array, sign: float) -> Array:
-        """Log e-value against D <= margin (sign +1), or D >= margin (sign -1)."""
-        return log_sum(self.gains(margin, sign) - _LOG_BETS)
-
-    def interval(self, alpha: float) -> tuple[Array, Array]:
-        """Bounds that hold D at all looks together with chance 1 - alpha, half of alpha at each; NaN without data."""
-        seen = self.information > 0
-        price = (self.penalty + _LOG_BETS + math.log(2.0 / alpha)) / BETS
-        information = np.where(seen, self.information, np.nan)[..., None]
-        lower = ((self.difference[..., None] - price) / information).max(axis=-1)
-        upper = ((self.difference[..., None] + price) / information).min(axis=-1)
-        return np.clip(lower, -1.0, 1.0), np.clip(upper, -1.0, 1.0)
-
-
-def of_arms(candidate: "Sums", stable: "Sums", guess_candidate: Array, guess_stable: Array) -> Contrast:
-    """One tick of two arms with independent numbers in [0, 1]; D is candidate's mean minus stable's.
-
-    Args:
-        candidate: sums of the tick.
-        stable: sums of the tick.
-        guess_candidate: of the mean, fixed before the tick.
-        guess_stable: of the mean, fixed before the tick.
-    """
-    both = (candidate.n > 0) & (stable.n > 0)
-    n_c, n_s = np.where(both, candidate.n, 1.0), np.where(both, stable.n, 1.0)
-    h, n = np.where(both, n_c * n_s / (n_c + n_s), 0.0), n_c + n_s
-    penalty = psi(BETS * (n_s / n)[..., None]) * candidate.errors(guess_candidate)[..., None]
-    penalty = penalty + psi(BETS * (n_c / n)[..., None]) * stable.errors(guess_stable)[..., None]
-    return Contrast(
-        difference=h * (candidate.sum / n_c - stable.sum / n_s),
-        information=h,
-        penalty=np.where(both[..., None], penalty, 0.0),
-    )
-
-
-def of_shares(block: Block, guess: Array) -> Contrast:
-    """One tick of two arms that count what did and did not happen; `guess` is of stable's share."""
-    candidate = Sums(n=block.candidate_n, sum=block.candidate_k, sumsq=block.candidate_k)
-    stable = Sums(n=block.stable_n, sum=block.stable_k, sumsq=block.stable_k)
-    return of_arms(candidate, stable, guess, guess)
-
-
-def of_pairs(pairs: "Sums", guess: Array) -> Contrast:
-    """One tick of differences d in [-1, 1] of pairs; D is their mean. Bets are on d/2, within 1 of its guess."""
-    half = Sums(n=pairs.n, sum=pairs.sum / 2.0, sumsq=pairs.sumsq / 4.0)
-    return Contrast(
-        difference=half.sum,
-        information=pairs.n / 2.0,
-        penalty=psi(BETS) * half.errors(guess / 2.0)[..., None],
-    )
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Sums:
-    """Sums over the numbers of one arm in one tick, checked; each [...]."""
-
-    n: Array
-    sum: Array
-    sumsq: Array
-
-    def errors(self, guess: Array) -> Array:
-        """Sum of the squared errors of a guess."""
-        return np.maximum(self.sumsq - 2.0 * guess * self.sum + self.n * guess**2, 0.0)
-
-    @property
-    def squares(self) -> "Sums":
-        """Of the squares of numbers in [0, 1]; their own squares are not known, but x^4 <= x^2 bounds the errors."""
-        return Sums(n=self.n, sum=self.sumsq, sumsq=self.sumsq)
-
-
-def sums(moments: Moments, least: float) -> tuple[Sums, NDArray[np.bool_]]:
-    """Sums that numbers from `least` to 1 can have, and whether they are; 0 in the rollouts where they are not."""
-    n, total, squares = (np.asarray(value, dtype=np.float64) for value in (moments.n, moments.sum, moments.sumsq))
-    n, total, squares = np.broadcast_arrays(n, total, squares)
-    with np.errstate(invalid="ignore", over="ignore"):
-        slack = 1e-6 * n + 1e-9
-        good = np.isfinite(n) & np.isfinite(total) & np.isfinite(squares)
-        good &= (n >= 0) & (total >= least * n - slack) & (total <= n + slack)
-        good &= (squares >= -slack) & (squares <= n + slack) & (squares * n >= total**2 - slack * n)
-        if least >= 0:
-            good &= squares <= total + slack
-    return Sums(n=np.where(good, n, 0.0), sum=np.where(good, total, 0.0), sumsq=np.where(good, squares, 0.0)), good
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Guess(State):
     """Expected mean of the next tick, from earlier ones."""
 
-    n: Array
+    n: Annotated[Array, Axes((), least=0.5)]
     sum: Array
     start: Array
 
@@ -188,30 +42,39 @@ class Guess(State):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Harm(State):
-    """Evidence that a difference is beyond a tolerance, on one side or on either.
+class Beyond(State):
+    """Evidence that a difference is beyond a tolerance, above it or on either side.
 
     Attributes:
-        wealth: log e-values per side and bet.
+        wealth: log e-values per side (above, then below) and bet.
         ticks: that had data.
     """
 
     wealth: Annotated[Array, Axes((ANY, len(BETS)))]
-    ticks: Array
+    ticks: Count
 
     @classmethod
-    def begin(cls, sides: int) -> Self:
-        """One side is the upper one."""
-        return cls(wealth=floored_start(sides, len(BETS)), ticks=np.zeros(()))
+    def begin(cls, *, two_sided: bool) -> Self:
+        """No evidence."""
+        return cls(wealth=floored_start(2 if two_sided else 1, len(BETS)), ticks=np.zeros(()))
+
+    @property
+    def two_sided(self) -> bool:
+        """Whether a difference below counts, too."""
+        return bool(self.wealth.shape[-2] > 1)
 
     @property
     def evidence(self) -> Array:
         """Log e-value."""
         return log_sum(self.wealth.reshape(*self.wealth.shape[:-2], -1))
 
+    def side(self, index: int) -> Array:
+        """Log e-value of one side."""
+        return log_sum(self.wealth[..., index, :])
+
     def after(self, tick: Contrast, tolerance: Array, cap: float) -> Self:
-        """With one more tick."""
-        signs = (1.0, -1.0)[: self.wealth.shape[-2]]
+        """With one more tick, which adds `cap` nats at most."""
+        signs = (1.0, -1.0) if self.two_sided else (1.0,)
         gains = np.stack([tick.gains(sign * tolerance, sign) for sign in signs], axis=-2)
         counts = tick.information > 0
         wealth = grown_over_floor(self.wealth, np.minimum(gains, cap), self.ticks, counts, axes=2)
@@ -223,31 +86,109 @@ class Difference(State):
     """All that is known about one difference.
 
     Attributes:
-        harm: over the whole rollout.
+        beyond: evidence of harm, over the whole rollout.
         whole: the whole rollout's ticks, for the interval.
-        fresh: those since evidence for Pass began.
+        recent: those since evidence for Pass began.
     """
 
-    harm: Harm
+    beyond: Beyond
     whole: Contrast
-    fresh: Contrast
+    recent: Contrast
 
     @classmethod
-    def begin(cls, sides: int) -> Self:
-        """No evidence; one side asks only whether the candidate is higher, two whether it differs."""
-        return cls(harm=Harm.begin(sides), whole=Contrast.none(), fresh=Contrast.none())
+    def begin(cls, *, two_sided: bool) -> Self:
+        """No evidence; one-sided asks only whether the candidate is higher."""
+        return cls(beyond=Beyond.begin(two_sided=two_sided), whole=Contrast.none(), recent=Contrast.none())
 
     def after(self, tick: Contrast, tolerance: Array, cap: float) -> Self:
         """With one more tick."""
         return type(self)(
-            harm=self.harm.after(tick, tolerance, cap),
+            beyond=self.beyond.after(tick, tolerance, cap),
             whole=self.whole.with_more(tick),
-            fresh=self.fresh.with_more(tick),
+            recent=self.recent.with_more(tick),
         )
 
+    def fresh(self, where: NDArray[np.bool_]) -> Self:
+        """With evidence for Pass begun anew in the rollouts where it is asked for."""
+        return replace(self, recent=self.recent.restarted(where))
+
     def within(self, margin: Array) -> Array:
-        """Log e-value for Pass: the least over the sides that are asked for."""
-        evidence = self.fresh.evidence(margin, -1.0)
-        if self.harm.wealth.shape[-2] > 1:
-            evidence = np.minimum(evidence, self.fresh.evidence(-margin, 1.0))
+        """Log e-value for Pass: the least of the sides that are asked for."""
+        evidence = self.recent.evidence(margin, -1.0)
+        if self.beyond.two_sided:
+            evidence = np.minimum(evidence, self.recent.evidence(-margin, 1.0))
         return evidence
+
+    def interval(self, alpha: float, tolerance: Array) -> tuple[Array, Array]:
+        """Bounds that hold at all looks together with chance 1 - alpha.
+
+        A bound that the test of harm also tests spends half of its chance there: harm at 4/alpha lies in the interval.
+        """
+        lower, upper = self.whole.interval(alpha / 2.0)
+        enough = math.log(4.0 / alpha)
+        lower = np.where(self.beyond.side(0) >= enough, np.fmax(lower, tolerance), lower)
+        if self.beyond.two_sided:
+            return lower, np.where(self.beyond.side(1) >= enough, np.fmin(upper, -tolerance), upper)
+        return lower, self.whole.interval(alpha)[1]
+
+    @classmethod
+    def of_document(cls, document: object, where: str) -> Self:
+        """As of any state; a difference has one side or two."""
+        difference = super().of_document(document, where)
+        if difference.beyond.wealth.shape[0] not in {1, 2}:
+            raise UnreadableError(f"{where}.beyond.wealth: expected one side or two")
+        return difference
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Means(State):
+    """The means of bounded numbers in both arms, and their difference.
+
+    Attributes:
+        guess_candidate: of the next tick's mean.
+        guess_stable: of the next tick's mean.
+        difference: candidate minus stable.
+        candidate_n: numbers of the candidate, in all.
+        candidate_sum: of them.
+        stable_n: numbers of stable, in all.
+        stable_sum: of them.
+    """
+
+    guess_candidate: Guess
+    guess_stable: Guess
+    difference: Difference
+    candidate_n: Count
+    candidate_sum: Array
+    stable_n: Count
+    stable_sum: Array
+
+    @classmethod
+    def begin(cls, *, two_sided: bool) -> Self:
+        """No evidence."""
+        none = np.zeros(())
+        return cls(
+            guess_candidate=Guess.begin(0.5),
+            guess_stable=Guess.begin(0.5),
+            difference=Difference.begin(two_sided=two_sided),
+            candidate_n=none,
+            candidate_sum=none,
+            stable_n=none,
+            stable_sum=none,
+        )
+
+    def after(self, candidate: Sums, stable: Sums, *, temper: Array, tolerance: Array, cap: float) -> Self:
+        """With one more tick, whose evidence is divided by `temper`: how many numbers come at once."""
+        tick = of_arms(candidate, stable, self.guess_candidate.mean, self.guess_stable.mean).tempered(temper)
+        return type(self)(
+            guess_candidate=self.guess_candidate.after(candidate),
+            guess_stable=self.guess_stable.after(stable),
+            difference=self.difference.after(tick, tolerance, cap),
+            candidate_n=self.candidate_n + candidate.n,
+            candidate_sum=self.candidate_sum + candidate.sum,
+            stable_n=self.stable_n + stable.n,
+            stable_sum=self.stable_sum + stable.sum,
+        )
+
+    def fresh(self, where: NDArray[np.bool_]) -> Self:
+        """With evidence for Pass begun anew in the rollouts where it is asked for."""
+        return replace(self, difference=self.difference.fresh(where))

@@ -1,19 +1,14 @@
 """Whether the arms share the traffic as the weight says (sample ratio mismatch)."""
 
-import math
 from dataclasses import dataclass
 from typing import Annotated, Self
 
 import numpy as np
 
-from leeway_operators.evidence.state import Array, Axes, State
+from leeway_operators.evidence.state import Array, Axes, Count, State
 from leeway_operators.evidence.ticks import Number, Pair
-from leeway_operators.evidence.wealth import floored_start, grown_over_floor, log_sum
+from leeway_operators.evidence.wealth import CEILING, floored_start, grown_over_floor, log_sum
 
-ALPHA = 0.01
-"""Chance of ever holding a rollout whose preconditions hold, for each precondition."""
-CEILING = math.log(1.0 / ALPHA) + 3.0
-"""Of a precondition's wealth, above what decides: once what is broken is mended, it is soon forgotten."""
 TOLERANCE = 0.1
 """Of the log odds: proxies round, connections stick; only a material deviation counts."""
 _SIZES = np.array([0.05, 0.1, 0.2, 0.4, 0.8, 1.6])
@@ -55,11 +50,11 @@ class SampleRatio(State):
     """
 
     wealth: Annotated[Array, Axes((len(SHIFTS),))]
-    ticks: Array
-    candidate: Array
-    total: Array
-    expected: Array
-    ignored: Array
+    ticks: Count
+    candidate: Count
+    total: Count
+    expected: Count
+    ignored: Count
 
     @classmethod
     def begin(cls) -> Self:

@@ -2,10 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
 
 from leeway_operators.evidence.findings import GATES, GateName
+from leeway_operators.evidence.state import Array, UnreadableError, mapping, number
 
 LARGEST_MARGIN = 0.99
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edges:
+    """Where a gate's questions lie, in what it compares.
+
+    Attributes:
+        margin: by which the candidate may be worse at a Pass.
+        tolerance: by which it may be worse without being rolled back.
+    """
+
+    margin: Array
+    tolerance: Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,14 +84,16 @@ class Settings:
         asked = self.gates[gate].margin
         return asked if asked is not None else self._default(gate)
 
-    def tolerance(self, gate: GateName) -> float:
-        """By how much the candidate may be worse without being rolled back.
+    def edges(self, gate: GateName) -> Edges:
+        """The margin, and what of it is tolerated without a rollback.
 
-        0 for errors: two versions that are equally good fail equally often. Half of the margin where equally good
+        Nothing for errors: two versions that are equally good fail equally often. Half of the margin where equally good
         versions differ a little as a rule, which enough traffic would prove: two sets of pods are never equally fast,
         two models never equally right. The whole margin for predictions: a new version is meant to answer otherwise.
         """
-        return self.margin(gate) * {"errors": 0.0, "predictions": 1.0}.get(gate, 0.5)
+        margin = self.margin(gate)
+        tolerated = {"errors": 0.0, "predictions": 1.0}.get(gate, 0.5)
+        return Edges(margin=np.asarray(margin), tolerance=np.asarray(tolerated * margin))
 
     def _default(self, gate: GateName) -> float:
         match gate:
@@ -86,3 +105,29 @@ class Settings:
                 return 0.1
             case "dataQuality" | "labels":
                 return 0.02
+
+
+def settings_of(document: object, where: str) -> Settings:
+    """Read back the settings of a rollout that has begun.
+
+    Raises:
+        UnreadableError: it is something else.
+    """
+    given = mapping(document, where, expected=("alphaRollback", "alphaPromote", "gates"))
+    gates: dict[GateName, GateSettings] = {}
+    for name, value in mapping(given["gates"], f"{where}.gates").items():
+        one = mapping(value, f"{where}.gates.{name}", expected=("required", "margin"))
+        if not isinstance(one["required"], bool):
+            raise UnreadableError(f"{where}.gates.{name}.required: expected true or false")
+        margin = number(one["margin"], f"{where}.gates.{name}.margin")
+        gates[cast("GateName", name)] = GateSettings(required=one["required"], margin=margin)
+    try:
+        return Settings(
+            alpha_rollback=number(given["alphaRollback"], f"{where}.alphaRollback"),
+            alpha_promote=number(given["alphaPromote"], f"{where}.alphaPromote"),
+            gates=gates,
+        )
+    except UnreadableError:
+        raise
+    except ValueError as error:
+        raise UnreadableError(f"{where}: {error}") from error

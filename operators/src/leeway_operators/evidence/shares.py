@@ -1,15 +1,16 @@
 """A gate on a share: of requests that failed, of predictions that were slow, of rows with faulty data."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leeway_operators.evidence.bernoulli import Block, NoWorse, StableRate, Worse
-from leeway_operators.evidence.bounded import Contrast, of_shares
-from leeway_operators.evidence.state import Array, State
+from leeway_operators.evidence.contrast import Contrast, of_shares
+from leeway_operators.evidence.settings import Edges
+from leeway_operators.evidence.state import Array, Count, State
 from leeway_operators.evidence.ticks import Pair
 
 
@@ -29,8 +30,6 @@ class Shares(State):
     """All that is known about one share in both arms.
 
     Attributes:
-        margin: by which it may be higher at a Pass.
-        tolerance: by which it may be higher without being harm.
         stable: what is expected of stable.
         worse: evidence of harm, over the whole rollout.
         no_worse: evidence for Pass, since it began.
@@ -42,25 +41,21 @@ class Shares(State):
         ignored: ticks whose counts could not be.
     """
 
-    margin: Array
-    tolerance: Array
     stable: StableRate
     worse: Worse
     no_worse: NoWorse
     whole: Contrast
-    candidate_k: Array
-    candidate_n: Array
-    stable_k: Array
-    stable_n: Array
-    ignored: Array
+    candidate_k: Count
+    candidate_n: Count
+    stable_k: Count
+    stable_n: Count
+    ignored: Count
 
     @classmethod
-    def begin(cls, *, margin: float, tolerance: float, history: float | None = None) -> Self:
+    def begin(cls, history: float | None = None) -> Self:
         """No evidence; `history` is stable's share before the rollout."""
         none = np.zeros(())
         return cls(
-            margin=np.asarray(margin),
-            tolerance=np.asarray(tolerance),
             stable=StableRate.begin(history),
             worse=Worse.begin(),
             no_worse=NoWorse.begin(),
@@ -72,15 +67,21 @@ class Shares(State):
             ignored=none,
         )
 
-    def after(self, n: Pair, k: Pair, temper: Array) -> Self:
-        """With one more tick, whose evidence is divided by `temper`: how many of what is counted come at once."""
+    def after(self, n: Pair, k: Pair, edges: Edges, *, temper: Array, ceiling: float = math.inf) -> Self:
+        """With one more tick.
+
+        Args:
+            n: what is counted.
+            k: of it, what counts against an arm.
+            edges: of the gate.
+            temper: divides the tick's evidence: how many of what is counted come at once.
+            ceiling: of the wealth on harm.
+        """
         block, good = block_of(n, k)
         return type(self)(
-            margin=self.margin,
-            tolerance=self.tolerance,
             stable=self.stable.after(block),
-            worse=self.worse.after(block, self.stable, self.tolerance, temper),
-            no_worse=self.no_worse.after(block, self.stable, self.margin, temper),
+            worse=self.worse.after(block, self.stable, edges.tolerance, temper=temper, ceiling=ceiling),
+            no_worse=self.no_worse.after(block, self.stable, edges.margin, temper=temper),
             whole=self.whole.with_more(of_shares(block, self.stable.theta).tempered(self.stable.phi * temper)),
             candidate_k=self.candidate_k + block.candidate_k,
             candidate_n=self.candidate_n + block.candidate_n,
@@ -89,7 +90,7 @@ class Shares(State):
             ignored=self.ignored + ~good,
         )
 
-    def interval(self, alpha: float) -> tuple[Array, Array]:
+    def interval(self, alpha: float, tolerance: Array) -> tuple[Array, Array]:
         """Bounds of the difference that hold at all looks together with chance 1 - alpha.
 
         Half of the lower bound's chance is spent on the test of harm: where that proves harm at 4/alpha, which it does
@@ -98,8 +99,8 @@ class Shares(State):
         lower, _ = self.whole.interval(alpha / 2.0)
         _, upper = self.whole.interval(alpha)
         proven = self.worse.evidence >= math.log(4.0 / alpha)
-        return np.where(proven, np.fmax(lower, self.tolerance), lower), upper
+        return np.where(proven, np.fmax(lower, tolerance), lower), upper
 
     def fresh(self, where: NDArray[np.bool_]) -> Self:
         """With evidence for Pass begun anew in the rollouts where it is asked for."""
-        return type(self)(**{**vars(self), "no_worse": NoWorse.begin().chosen(where, self.no_worse)})
+        return replace(self, no_worse=self.no_worse.restarted(where))

@@ -1,9 +1,8 @@
 """States of tests: frozen bundles of arrays, chosen between by rollout, written to JSON and read back strictly."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Annotated, Any, Self, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -15,6 +14,8 @@ ANY = -1
 """A length that differs between states of one kind, as the number of cells between features."""
 LONGEST = 8
 """Of such a length."""
+MOST_NAMES = 20
+"""In a mapping of states."""
 LARGEST = 1e15
 """Of a number in a document: counts above it are no longer exact."""
 
@@ -25,26 +26,22 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True)
 class Axes:
-    """In the type of a field of numbers: the lengths of its last axes, after those of the rollouts."""
+    """In the type of a field of numbers: the lengths of its last axes, after those of the rollouts, and the least."""
 
     lengths: tuple[int, ...]
+    least: float = -LARGEST
+
+
+Count = Annotated[Array, Axes((), least=0.0)]
+"""One number, never negative."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class State:
-    """Base of all states: a field is another state, or numbers: `Array`, or `Annotated[Array, Axes(...)]`."""
+    """Base of all states.
 
-    def chosen(self, where: NDArray[np.bool_], other: Self) -> Self:
-        """This state in the rollouts where it is asked for, the other one elsewhere."""
-        values: dict[str, Any] = {}
-        for name, kind in _kinds(type(self)).items():
-            mine, others = getattr(self, name), getattr(other, name)
-            if isinstance(kind, Axes):
-                over = tuple(range(-len(kind.lengths), 0))
-                values[name] = np.where(np.expand_dims(where, over), mine, others)
-            else:
-                values[name] = mine.chosen(where, others)
-        return type(self)(**values)
+    A field is another state, a mapping of them by name, or numbers: `Array`, or `Annotated[Array, Axes(...)]`.
+    """
 
     def document(self) -> dict[str, Any]:
         """As JSON.
@@ -52,10 +49,7 @@ class State:
         Raises:
             ValueError: it holds several rollouts.
         """
-        return {
-            name: _plain(name, getattr(self, name), kind) if isinstance(kind, Axes) else getattr(self, name).document()
-            for name, kind in _kinds(type(self)).items()
-        }
+        return {name: _plain(getattr(self, name), kind, name) for name, kind in _kinds(type(self)).items()}
 
     @classmethod
     def of_document(cls, document: object, where: str) -> Self:
@@ -70,29 +64,60 @@ class State:
         """
         kinds = _kinds(cls)
         given = mapping(document, where, expected=kinds)
-        return cls(
-            **{
-                name: np.asarray(_checked(given[name], kind.lengths, f"{where}.{name}"), dtype=np.float64)
-                if isinstance(kind, Axes)
-                else kind.of_document(given[name], f"{where}.{name}")
-                for name, kind in kinds.items()
-            }
-        )
+        return cls(**{name: _read(given[name], kind, f"{where}.{name}") for name, kind in kinds.items()})
 
 
-@cache
-def _kinds(state: type[State]) -> Mapping[str, Axes | type[State]]:
+@dataclass(frozen=True)
+class _ByName:
+    """In place of a type: a mapping of states."""
+
+    kind: type[State]
+
+
+_Kind = Axes | _ByName | type[State]
+
+
+def chosen(where: NDArray[np.bool_], one: Array, other: Array, *, axes: int = 0) -> Array:
+    """One's numbers in the rollouts where it is asked for, the other's elsewhere; `axes`: the numbers' own."""
+    return np.where(np.expand_dims(where, tuple(range(-axes, 0))), one, other)
+
+
+def _kinds(state: type[State]) -> Mapping[str, _Kind]:
     """What each field of a kind of state holds."""
-    kinds: dict[str, Axes | type[State]] = {}
-    for name, hint in get_type_hints(state, include_extras=True).items():
-        if isinstance(hint, type) and issubclass(hint, State):
-            kinds[name] = hint
-        else:
-            kinds[name] = get_args(hint)[1] if get_origin(hint) is Annotated else Axes(())
-    return kinds
+    return {name: _kind(hint) for name, hint in get_type_hints(state, include_extras=True).items()}
 
 
-def mapping(value: object, where: str, expected: Mapping[str, object] | None = None) -> Mapping[str, Any]:
+def _kind(hint: Any) -> _Kind:
+    if isinstance(hint, type) and issubclass(hint, State):
+        return hint
+    if get_origin(hint) is Mapping:
+        return _ByName(get_args(hint)[1])
+    axes: Axes = get_args(hint)[1] if get_origin(hint) is Annotated else Axes(())
+    return axes
+
+
+def _plain(value: Any, kind: _Kind, name: str) -> Any:
+    if isinstance(kind, _ByName):
+        return {one: state.document() for one, state in value.items()}
+    if not isinstance(kind, Axes):
+        return value.document()
+    if value.ndim != len(kind.lengths):
+        raise ValueError(f"{name} holds several rollouts: only the state of one can be written")
+    return _dense(value.tolist())
+
+
+def _read(value: object, kind: _Kind, where: str) -> Any:
+    if isinstance(kind, _ByName):
+        states = mapping(value, where)
+        if len(states) > MOST_NAMES:
+            raise UnreadableError(f"{where}: expected at most {MOST_NAMES} names, found {len(states)}")
+        return {name: kind.kind.of_document(one, f"{where}.{name}") for name, one in states.items()}
+    if not isinstance(kind, Axes):
+        return kind.of_document(value, where)
+    return np.asarray(_checked(value, kind.lengths, kind.least, where), dtype=np.float64)
+
+
+def mapping(value: object, where: str, expected: Collection[str] | None = None) -> Mapping[str, Any]:
     """A mapping with exactly the expected fields; any fields if none are named.
 
     Raises:
@@ -119,12 +144,6 @@ def number(value: object, where: str, *, least: float = -LARGEST, most: float = 
     return float(value)
 
 
-def _plain(name: str, value: Array, axes: Axes) -> Any:
-    if value.ndim != len(axes.lengths):
-        raise ValueError(f"{name} holds several rollouts: only the state of one can be written")
-    return _dense(value.tolist())
-
-
 def _dense(value: Any) -> Any:
     """Whole numbers without their `.0`: a document is written at every look."""
     if isinstance(value, list):
@@ -132,15 +151,15 @@ def _dense(value: Any) -> Any:
     return int(value) if value == math.floor(value) else value
 
 
-def _checked(value: object, shape: tuple[int, ...], where: str) -> float | list[Any]:
+def _checked(value: object, shape: tuple[int, ...], least: float, where: str) -> float | list[Any]:
     if not shape:
-        return number(value, where)
+        return number(value, where, least=least)
     if not isinstance(value, list):
         raise UnreadableError(f"{where}: expected a list, found {type(value).__name__}")
     length = shape[0]
     if (length != ANY and len(value) != length) or not 0 < len(value) <= max(length, LONGEST):
         raise UnreadableError(f"{where}: expected {length if length != ANY else f'1 to {LONGEST}'} items")
-    items = [_checked(item, shape[1:], f"{where}[{index}]") for index, item in enumerate(value)]
+    items = [_checked(item, shape[1:], least, f"{where}[{index}]") for index, item in enumerate(value)]
     lengths = {len(cast("list[Any]", item)) for item in items} if len(shape) > 1 else set()
     if len(lengths) > 1:
         raise UnreadableError(f"{where}: expected lists of equal length")

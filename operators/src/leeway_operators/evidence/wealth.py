@@ -16,6 +16,10 @@ CAP = 1.0
 """Most that one tick may add, in nats: arms read a tick apart, or a burst in one, prove nothing by themselves."""
 MOST_TICKS = 8640
 """A day of ticks of 10 s: over how many the wealth that floors inject is spread."""
+ALPHA = 0.01
+"""Chance of ever holding a rollout whose preconditions hold, for each precondition."""
+CEILING = math.log(1.0 / ALPHA) + 3.0
+"""Of a precondition's wealth, above what decides: once what is broken is mended, it is soon forgotten."""
 LEAST = -1e4
 """Stands for no wealth at all: its exponential is 0, and it is a finite number in JSON."""
 
@@ -25,6 +29,17 @@ def log_sum(wealth: Array) -> Array:
     most = wealth.max(axis=-1)
     total: Array = most + np.log(np.exp(wealth - most[..., None]).sum(axis=-1))
     return total
+
+
+def log_total(*evidence: Array) -> Array:
+    """Logarithm of the sum of e-values of several questions; of none it is 0."""
+    total: Array = np.logaddexp.reduce(np.broadcast_arrays(np.asarray(LEAST), *evidence))
+    return total
+
+
+def log_mean(*evidence: Array) -> Array:
+    """Logarithm of the mean of e-values of several questions: itself one, however they depend on each other."""
+    return log_total(*evidence) - math.log(max(1, len(evidence)))
 
 
 def even_start(*shape: int) -> Array:
