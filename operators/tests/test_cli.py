@@ -33,7 +33,7 @@ from tests.rollouts import (
 )
 from tests.world import NAME, NAMESPACE
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parent / "golden/people"
 Operator = Callable[["FakeCluster", Command], None]
 
 

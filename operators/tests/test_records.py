@@ -9,7 +9,7 @@ from leeway_operators.core.model import Decision
 from tests.rollouts import ERRORS, LABELS, LATENCY, PROMOTED_ON_PROBATION, at, canary, rolled_back, rollout
 from tests.world import NAME, NAMESPACE
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parent / "golden/people"
 
 
 def test_the_record_of_a_rollout_that_was_rolled_back() -> None:
