@@ -316,9 +316,9 @@ class World:
         if self.on_write is not None:
             self.on_write(self)
 
-    def get(self, resource: api.Resource, namespace: str, name: str) -> dict[str, Any] | None:
+    def get(self, resource: api.Resource, namespace: str | None, name: str) -> dict[str, Any] | None:
         """See `Api.get`."""
-        assert namespace == NAMESPACE
+        assert namespace == NAMESPACE or resource in {api.GATEWAYS, api.GATEWAY_CLASSES}
         self.reads.add(("get", resource.plural))
         return copy.deepcopy(self.objects.get((resource, name)))
 
