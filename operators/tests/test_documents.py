@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leeway_operators.core.documents import status_document, status_of, unreadable, verdict_of
+from leeway_operators.core.documents import required_by, status_document, status_of, unreadable, verdict_of
 from leeway_operators.core.model import (
     OUTCOME_REASONS,
     PHASES,
@@ -30,8 +30,8 @@ from leeway_operators.core.model import (
     Weights,
 )
 from leeway_operators.evidence.findings import GATES, Finding, Side, Verdict
-from tests.rollouts import ERRORS, LABELS, LATENCY, body, canary, rejected
-from tests.world import rollout_schema
+from tests.rollouts import ERRORS, LABELS, LATENCY, body, canary, rejected, rollout
+from tests.world import World, rollout_schema
 
 SCHEMA = jsonschema.Draft202012Validator(rollout_schema()["properties"]["status"])
 
@@ -213,10 +213,20 @@ def test_a_number_that_is_none_is_not_written() -> None:
 
 
 def test_the_verdict_is_that_of_the_worst_gate_that_counts() -> None:
-    required = ("errors", "latency")
+    required = required_by(rollout())
     passed = Finding(gate="latency", verdict="Pass", candidate=Side(n=9), stable=Side(n=9), reason="")
     assert verdict_of((), required) is None
     assert verdict_of((LATENCY, ERRORS, LABELS), required) == "Fail: errors"
     assert verdict_of((LATENCY, LABELS), required) == "Insufficient: latency"
-    assert verdict_of((LATENCY, LABELS), (*required, "labels")) == "Insufficient: latency, labels"
+    assert (
+        verdict_of((LATENCY, LABELS), required_by(rollout(analysis={"gates": {"labels": {"required": True}}})))
+        == "Insufficient: latency, labels"
+    )
     assert verdict_of((passed, LABELS), required) == "Pass"
+
+
+def test_the_operator_says_what_it_has_forgotten(world: World) -> None:
+    world.status["phase"] = "Flying"
+    world.settle(1)
+    assert world.status["phase"] == "Stable"
+    assert world.events().count("StatusForgotten") == 1

@@ -19,7 +19,7 @@ from leeway_operators.core.model import (
 )
 from leeway_operators.core.reading import Fields, Tolerant, UnreadableError
 from leeway_operators.core.revision import revision_of
-from leeway_operators.core.strategy import ALWAYS_REQUIRED
+from leeway_operators.core.strategy import ALWAYS_REQUIRED, strategy_of
 from leeway_operators.evidence.findings import Finding
 
 _WHOLE = 100
@@ -181,6 +181,11 @@ def status_document(status: Status, required: Collection[str] = ALWAYS_REQUIRED)
         **entries.known("probationUntil", status.probation_until and entries.timestamp(status.probation_until)),
         "conditions": [_condition(condition) for condition in status.conditions],
     }
+
+
+def required_by(rollout: Rollout) -> tuple[str, ...]:
+    """The gates that must Pass before promotion, by the strategy as it is now."""
+    return tuple(gate for gate, settings in strategy_of(rollout.spec).gates.items() if settings.required)
 
 
 def verdict_of(findings: Sequence[Finding], required: Collection[str]) -> str | None:
