@@ -1,6 +1,6 @@
 """Many rollouts in one experiment: some of them, either of two, and what the shipped tests say of each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leeway_operators.evidence.experiment import Experiment
-from leeway_operators.evidence.state import State
 
 Flags = NDArray[np.bool_]
 """One yes or no per rollout."""
@@ -16,19 +15,30 @@ Flags = NDArray[np.bool_]
 
 def spread(experiment: Experiment, rollouts: int) -> Experiment:
     """With an axis of rollouts in every array, which an experiment that has seen no tick has not."""
-    return choose(np.ones(rollouts, np.bool_), experiment, experiment)
+    wide: Experiment = _mapped(lambda array: np.broadcast_to(array, (rollouts, *array.shape)), experiment)
+    return wide
 
 
 def keep(rows: Flags, experiment: Experiment) -> Experiment:
     """Only these rollouts of an experiment that was spread."""
-    kept: Experiment = _kept(rows, experiment)
+    kept: Experiment = _mapped(lambda array: array[rows], experiment)
     return kept
 
 
 def choose(where: Flags, one: Experiment, other: Experiment) -> Experiment:
-    """One experiment in the rollouts where it is asked for, the other one elsewhere."""
-    chosen: Experiment = _chosen(where, one, other)
+    """One experiment in the rollouts where it is asked for, the other elsewhere; one of them at least was spread."""
+
+    def either(mine: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
+        axes = max(mine.ndim, others.ndim) - 1
+        return np.where(where.reshape(where.shape + (1,) * axes), mine, others)
+
+    chosen: Experiment = _mapped(either, one, other)
     return chosen
+
+
+def fresh(experiment: Experiment, rollouts: int) -> Experiment:
+    """With the evidence for Pass begun anew in every rollout."""
+    return choose(np.ones(rollouts, np.bool_), experiment.with_fresh_pass(), experiment)
 
 
 def harmed(experiment: Experiment) -> Flags:
@@ -47,23 +57,15 @@ def broken(experiment: Experiment) -> Flags:
     return anything
 
 
-def _kept(rows: Flags, value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return value[rows] if value.shape[:1] == rows.shape else value
-    if isinstance(value, Mapping):
-        return {name: _kept(rows, item) for name, item in value.items()}
-    if not is_dataclass(value) or isinstance(value, type):
-        return value
-    return type(value)(**{one.name: _kept(rows, getattr(value, one.name)) for one in fields(value)})
-
-
-def _chosen(where: Flags, one: Any, other: Any) -> Any:
-    if isinstance(one, State):
-        return one.chosen(where, other)
-    if isinstance(one, Mapping):
-        return {name: _chosen(where, item, other[name]) for name, item in one.items()}
-    if not is_dataclass(one) or isinstance(one, type):
-        return one
-    return type(one)(
-        **{part.name: _chosen(where, getattr(one, part.name), getattr(other, part.name)) for part in fields(one)}
+def _mapped(function: Callable[..., NDArray[Any]], *values: Any) -> Any:
+    """A value like the first one, of new arrays: each is made of those at the same place in all values."""
+    first = values[0]
+    if isinstance(first, np.ndarray):
+        return function(*values)
+    if isinstance(first, Mapping):
+        return {name: _mapped(function, *(value[name] for value in values)) for name in first}
+    if not is_dataclass(first) or isinstance(first, type):
+        return first
+    return type(first)(
+        **{part.name: _mapped(function, *(getattr(value, part.name) for value in values)) for part in fields(first)}
     )

@@ -9,12 +9,12 @@ import numpy as np
 
 from leeway_operators.core.strategy import Strategy
 from leeway_operators.simulate.picture import svg
-from leeway_operators.simulate.report import curve, page, percent
-from leeway_operators.simulate.rollouts import try_out
+from leeway_operators.simulate.report import curve, marks, page, percent
+from leeway_operators.simulate.rollouts import Outcomes, try_out
 from leeway_operators.simulate.strategy_file import StrategyError, read_strategy
 from leeway_operators.simulate.traffic import Arm, Traffic, constant
 
-_POINTS = 120
+_POINTS, _MARKS = 120, 12
 
 
 def main() -> None:
@@ -42,8 +42,14 @@ def run(arguments: list[str], out: TextIO, err: TextIO) -> int:
         print(end="\r", file=err)
     print(page(strategy, outcomes, traffic=_described(traffic), seed=options.seed), file=out)
     if options.plot is not None:
-        options.plot.write_text(svg(curve(outcomes, _POINTS), _described(traffic)), encoding="utf-8")
+        options.plot.write_text(svg(curve(outcomes, _times(outcomes)), _described(traffic)), encoding="utf-8")
     return 0
+
+
+def _times(outcomes: Outcomes) -> list[float]:
+    """As many times as a picture has room for."""
+    end = marks(outcomes, _MARKS)[-1]
+    return [end * point / _POINTS for point in range(1, _POINTS + 1)]
 
 
 def _traffic(options: argparse.Namespace, strategy: Strategy) -> Traffic:

@@ -1,6 +1,8 @@
 """What came of the rollouts: a page for the terminal, and a picture."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -8,8 +10,10 @@ from leeway_operators.core.strategy import Strategy
 from leeway_operators.simulate.rollouts import Outcomes
 from leeway_operators.simulate.shares import interval
 
-_BAR = 48
-_MARKS = 10
+_BAR = 44
+_MARKS = 12
+_STEPS = (1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200)
+"""Seconds that a person likes to read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,17 +25,23 @@ class Curve:
     rolled_back: float
 
 
-def curve(outcomes: Outcomes, marks: int) -> tuple[Curve, ...]:
-    """The two shares at evenly spaced times, up to when 99 % of those that decided had done so."""
+def marks(outcomes: Outcomes, at_most: int) -> list[float]:
+    """Round times, evenly spaced, until 99 % of the rollouts that decided had done so; seconds."""
     decided = ~outcomes.undecided
     end = float(np.quantile(outcomes.seconds[decided], 0.99)) if decided.any() else float(outcomes.seconds.max())
+    step = next((step for step in _STEPS if step * at_most >= end), end / at_most)
+    return [step * number for number in range(1, ceil(end / step) + 1)]
+
+
+def curve(outcomes: Outcomes, times: Sequence[float]) -> tuple[Curve, ...]:
+    """The two shares by each of some times."""
     return tuple(
         Curve(
             seconds=time,
             promoted=float(np.mean(outcomes.promoted & (outcomes.seconds <= time))),
             rolled_back=float(np.mean(outcomes.rolled_back & (outcomes.seconds <= time))),
         )
-        for time in np.linspace(end / marks, end, marks).tolist()
+        for time in times
     )
 
 
@@ -52,8 +62,8 @@ def page(strategy: Strategy, outcomes: Outcomes, *, traffic: str, seed: int) -> 
         "",
         *_figures(outcomes),
         "",
-        "share of the rollouts: █ promoted, ░ not decided, ▒ rolled back",
-        *(_bar(point) for point in curve(outcomes, _MARKS)),
+        f"{'after':>8} {'█ promoted  ░ not decided  ▒ rolled back':<{_BAR}}  promoted  rolled back",
+        *(_bar(point) for point in curve(outcomes, marks(outcomes, _MARKS))),
     ]
     return "\n".join(lines)
 
@@ -117,4 +127,4 @@ def _count(value: float) -> str:
 def _bar(point: Curve) -> str:
     promoted, rolled_back = round(point.promoted * _BAR), round(point.rolled_back * _BAR)
     bar = "█" * promoted + "░" * (_BAR - promoted - rolled_back) + "▒" * rolled_back
-    return f"{duration_text(point.seconds):>8} {bar} {percent(point.promoted):>7} {percent(point.rolled_back):>7}"
+    return f"{duration_text(point.seconds):>8} {bar}  {percent(point.promoted):>8} {percent(point.rolled_back):>12}"

@@ -5,7 +5,6 @@ Each rollout has its own clock: those at the same step are simulated together, b
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +12,10 @@ from numpy.typing import NDArray
 from leeway_operators.core.attempts import GATEWAY_LAG
 from leeway_operators.core.strategy import Strategy
 from leeway_operators.evidence.experiment import Experiment, History, Settings
-from leeway_operators.simulate.batch import broken, choose, harmed, keep, passed, spread
+from leeway_operators.simulate.batch import broken, choose, fresh, harmed, keep, passed, spread
 from leeway_operators.simulate.traffic import Traffic
+
+_LAG = GATEWAY_LAG.total_seconds()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +60,6 @@ def try_out(
         progress: told the share of rollouts that are decided, now and then.
     """
     interval, deadline = strategy.interval.total_seconds(), strategy.deadline.total_seconds()
-    # After a weight change the gateway may still follow the old one: ticks that touch this time are dropped.
-    dropped = ceil(GATEWAY_LAG / strategy.interval)
     watched = traffic.candidate.score is not None or traffic.candidate.loss is not None
     promoted, rolled_back = np.zeros(rollouts, bool), np.zeros(rollouts, bool)
     seconds, requests, failed = np.zeros(rollouts), np.zeros(rollouts), np.zeros(rollouts)
@@ -69,24 +68,26 @@ def try_out(
 
     for index, step in enumerate(strategy.steps):
         last = index == len(strategy.steps) - 1
-        experiment = experiment.with_fresh_pass()
-        inside, since, ticks = np.ones(live.size, bool), 0.0, 0
-        counted = np.zeros(live.size)
+        experiment = fresh(experiment, live.size)
+        inside, counted, since, lagging = np.ones(live.size, bool), np.zeros(live.size), 0.0, True
         while inside.any():
+            # What comes before the gateway has surely followed the weight reaches the candidate, but is no evidence.
+            length = _LAG if lagging else interval
             tick = traffic.counters(
-                rng, time=since, seconds=interval, weight=step.weight / 100, rollouts=live.size, shadow=step.shadow
+                rng, time=since, seconds=length, weight=step.weight / 100, rollouts=live.size, shadow=step.shadow
             )
-            since, ticks = since + interval, ticks + 1
-            here = live[inside]
-            seconds[here] += interval
+            since, here = since + length, live[inside]
+            seconds[here] += length
             requests[here] += np.asarray(tick.requests.candidate)[inside]
             failed[here] += np.asarray(tick.errors.candidate)[inside]
-            if ticks > dropped:
-                weighed = experiment.with_counters(tick)
-                if watched:
-                    weighed = weighed.with_detector(traffic.detector(rng, tick))
-                experiment = weighed if inside.all() else choose(inside, weighed, experiment)
-                counted += np.asarray(tick.requests.candidate)
+            if lagging:
+                lagging = False
+                continue
+            weighed = experiment.with_counters(tick)
+            if watched:
+                weighed = weighed.with_detector(traffic.detector(rng, tick))
+            experiment = weighed if inside.all() else choose(inside, weighed, experiment)
+            counted += np.asarray(tick.requests.candidate)
             harm = inside & harmed(experiment)
             late = inside & ~harm & (seconds[live] >= deadline)
             done = inside & ~harm & ~late & ~broken(experiment) & (counted >= strategy.min_requests)

@@ -1,17 +1,20 @@
 """Measures every bar and every rival and writes the page: `make simulate`."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from math import isinf
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
 from leeway_operators.simulate.bars import Bar, Measured
+from leeway_operators.simulate.main import run
 from leeway_operators.simulate.report import duration_text
 from leeway_operators.simulate.rivalry import RULES, Contest, Score, compete, contests
 from leeway_operators.simulate.rows import every_bar
@@ -19,6 +22,8 @@ from leeway_operators.simulate.rows import every_bar
 SEED = 20261122
 _QUICK = 200
 _CONTEST_ROLLOUTS = 1000
+_STRATEGY = "steps: [{weight: 5, hold: 2m}, {weight: 25, hold: 2m}, {weight: 50}]\n"
+_ARGUMENTS = ("--rps", "20", "--error-rate-stable", "0.01", "--error-rate-candidate", "0.015")
 _UNITS: dict[str, Callable[[float], str]] = {
     "share": lambda value: f"{value:.3f}",
     "requests": lambda value: f"{value:,.0f}",
@@ -36,6 +41,7 @@ def main() -> None:
     rollouts = _QUICK if options.quick else None
     bars, rivals = measure_all(rollouts, _tell)
     page = options.page.read_text(encoding="utf-8")
+    page = replaced(page, "transcript", transcript())
     page = replaced(page, "bars", bars_table(bars))
     page = replaced(page, "rivals", rivals_table(rivals))
     options.page.write_text(page, encoding="utf-8")
@@ -114,6 +120,17 @@ def _cell(contest: Contest, score: Score) -> str:
     if isinf(score.requests):
         return text
     return f"{text}; {score.requests:,.0f} requests, {duration_text(score.seconds)}"
+
+
+def transcript() -> str:
+    """Of one call of `leeway-simulate`, as Markdown."""
+    out = io.StringIO()
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "strategy.yaml"
+        path.write_text(_STRATEGY, encoding="utf-8")
+        run(["--strategy", str(path), *_ARGUMENTS], out, sys.stderr)
+    shown = f"$ cat strategy.yaml\n{_STRATEGY}$ leeway-simulate --strategy strategy.yaml {' '.join(_ARGUMENTS)}\n"
+    return f"```\n{shown}{out.getvalue()}```"
 
 
 def replaced(page: str, name: str, table: str) -> str:

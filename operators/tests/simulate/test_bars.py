@@ -1,0 +1,41 @@
+"""The tests keep to their acceptance bars, measured on the code that ships, with fixed seeds.
+
+Rows and bars are `simulate.rows`; `make simulate` runs all of them, with 2,000 rollouts for each share. Here, rows over
+a day of looks are a choice of cells, and each row has as many rollouts as a suite has time for. A share has to keep to
+its bar with its upper 95 % bound, so fewer rollouts ask more of it, not less.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+
+import pytest
+
+from leeway_operators.simulate.bars import Bar, Measured
+from leeway_operators.simulate.rows import every_bar
+from leeway_operators.simulate.table import measure_bar
+
+CELLS = ("errors 0.001, 100/s", "errors 0.01, 10/s", "errors 0.05, 1/s", "all gates", "ratio")
+"""Of rows over a day of looks, those that are run here."""
+ROLLOUTS = dict.fromkeys(range(1, 14), 500) | {1: 1000, 2: 1000, 3: 300, 8: 2000, 9: 1000, 10: 1000}
+BARS = every_bar()
+
+
+def run_here(bar: Bar) -> bool:
+    return "24 h" not in bar.what or any(cell in bar.what for cell in CELLS)
+
+
+INDICES = [index for index, bar in enumerate(BARS) if run_here(bar)]
+
+
+@pytest.fixture(scope="module")
+def measuring() -> Iterator[dict[int, Future[Measured]]]:
+    """All at once, on all cores."""
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        yield {index: pool.submit(measure_bar, index, ROLLOUTS[BARS[index].row]) for index in INDICES}
+
+
+@pytest.mark.parametrize("index", INDICES, ids=lambda index: BARS[index].what)
+def test_bar_is_kept(index: int, measuring: dict[int, Future[Measured]]) -> None:
+    bar, measured = BARS[index], measuring[index].result()
+    assert bar.holds(measured), f"row {bar.row}: {bar.what}: {measured}, must be {bar.must}"

@@ -1,0 +1,81 @@
+"""Rollouts that are simulated together know nothing of each other, whoever leaves early or waits."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leeway_operators.evidence.experiment import Experiment
+from leeway_operators.evidence.findings import GATES
+from leeway_operators.evidence.ticks import CounterTick, Pair
+from leeway_operators.simulate.bars import begin
+from leeway_operators.simulate.batch import choose, fresh, harmed, keep, passed, spread
+
+Column = NDArray[np.float64]
+TICKS = 60
+
+
+def pair(candidate: float | Column, stable: float | Column) -> Pair:
+    return Pair(candidate=candidate, stable=stable)
+
+
+def tick(errors: float | Column, requests: float | Column = 200.0) -> CounterTick:
+    """Errors of the candidate differ between rollouts; stable fails in 2 of 200."""
+    return CounterTick(
+        seconds=10,
+        requests=pair(requests, 200.0 + 0.0 * requests),
+        errors=pair(errors, 2.0 + 0.0 * errors),
+        predicted=pair(requests - errors, 198.0 + 0.0 * errors),
+        slow=pair(5.0 + 0.0 * errors, 5.0 + 0.0 * errors),
+        weight=0.5,
+    )
+
+
+def alone(errors: float, ticks: int = TICKS) -> Experiment:
+    """What the operator has of one rollout, with a fresh Pass after half of the ticks."""
+    experiment = begin("errors", "latency")
+    for number in range(ticks):
+        if number == TICKS // 2:
+            experiment = experiment.with_fresh_pass()
+        experiment = experiment.with_counters(tick(errors))
+    return experiment
+
+
+def evidence(experiment: Experiment) -> tuple[Column, Column]:
+    gate = experiment.shares["errors"]
+    return np.atleast_1d(gate.worse.evidence), np.atleast_1d(gate.no_worse.evidence)
+
+
+def test_together_or_alone_the_evidence_is_the_same_whoever_leaves() -> None:
+    errors = np.array([2.0, 7.0, 2.0, 0.0, 3.0])
+    together, live = spread(begin("errors", "latency"), errors.size), np.arange(errors.size)
+    for number in range(TICKS):
+        if number == TICKS // 2:
+            together = fresh(together, live.size)
+        together = together.with_counters(tick(errors[live]))
+        rest = ~harmed(together)
+        together, live = keep(rest, together), live[rest]
+    assert 1 not in live
+    assert {0, 2, 3} <= set(live.tolist())
+    singles = [evidence(alone(errors[index])) for index in live]
+    for side, mine in enumerate(evidence(together)):
+        np.testing.assert_allclose(mine, np.concatenate([single[side] for single in singles]), rtol=1e-12)
+
+
+def test_who_waits_keeps_its_evidence() -> None:
+    start = spread(begin("errors"), 3)
+    before = start.with_counters(tick(np.array([2.0, 2.0, 2.0])))
+    after = before.with_counters(tick(np.array([9.0, 9.0, 9.0])))
+    moved = np.array([True, False, True])
+    mixed = choose(moved, after, before)
+    for mine, new, old in zip(evidence(mixed), evidence(after), evidence(before), strict=True):
+        np.testing.assert_array_equal(mine, np.where(moved, new, old))
+
+
+def test_three_rollouts_are_not_taken_for_three_alternatives() -> None:
+    """The tests keep a few alternatives side by side; as many rollouts must not be mixed up with them."""
+    for size in range(1, 8):
+        experiment = fresh(spread(begin(*GATES), size), size)
+        for _ in range(3):
+            experiment = experiment.with_counters(tick(np.full(size, 2.0)))
+        left = keep(np.arange(size) < 1, fresh(experiment, size))
+        assert evidence(left)[0].shape == (1,)
+        assert passed(left.with_counters(tick(np.full(1, 2.0)))).shape == (1,)
