@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cluster import demo, lifecycle, paths, prerequisites, up
+from cluster.addons import monitoring
 from cluster.addons.kube import Kube
 from cluster.fetch import debian, tools
 from cluster.shell import run
@@ -77,6 +78,7 @@ def _status(cluster: paths.ClusterPaths) -> None:
     print(run([cluster.bin / "kubectl-leeway", "status", "-A"], env={"KUBECONFIG": str(cluster.kubeconfig)}))
     print(kube.kubectl("get", "pods", "--all-namespaces"))
     print(kube.kubectl("get", "gateway,httproute", f"--namespace={demo.NAMESPACE}"))
+    print(monitoring.table(monitoring.targets(kube)))
 
 
 def _env(cluster: paths.ClusterPaths) -> None:

@@ -108,9 +108,10 @@ def test_kserve_serves_in_standard_mode():
     assert controller["gateway"]["disableIstioVirtualHost"] is True
 
 
-@pytest.mark.parametrize("name", ["coredns", "metrics-server", "storage"])
+@pytest.mark.parametrize("name", ["coredns", "metrics-server", "storage", "monitoring"])
 def test_manifests_hold_to_the_restricted_profile_and_small_requests(name: str):
-    values = dict.fromkeys(("image", "authority", "certificate", "key"), "x") | {"address": "10.0.0.10"}
+    images = ("image", "operator", "reloader", "prometheus")
+    values = dict.fromkeys((*images, "authority", "certificate", "key", "version"), "x") | {"address": "10.0.0.10"}
     documents = list(yaml.safe_load_all(kubernetes.manifest(name, **values)))
     assert documents
     for document in documents:
@@ -175,7 +176,7 @@ def steps() -> list[Step]:
 
 def test_only_the_building_of_programs_comes_before_the_node():
     early = {step.name for step in steps() if "node" not in step.needs and step.name != "node"}
-    assert early == {"image envoy-gateway", "image kserve", "image cert-manager"}
+    assert early == {"image envoy-gateway", "image kserve", "image cert-manager", "image monitoring"}
 
 
 def test_the_order_of_steps_can_be_kept():
@@ -185,7 +186,9 @@ def test_the_order_of_steps_can_be_kept():
     assert set(done) == {step.name for step in planned}
     assert done.index("cert-manager") < done.index("KServe")
     assert done.index("Gateway API") < done.index("Envoy Gateway")
-    for group, user in [("kubernetes", "CoreDNS"), ("kserve", "KServe"), ("envoy", "Envoy Gateway")]:
+    assert done.index("Prometheus Operator's kinds") < done.index("Prometheus")
+    users = {"kubernetes": "CoreDNS", "kserve": "KServe", "envoy": "Envoy Gateway", "monitoring": "Prometheus"}
+    for group, user in users.items():
         assert done.index(f"image {group}") < done.index(f"load {group}") < done.index(user)
 
 

@@ -16,6 +16,7 @@ _GROUPS: Mapping[str, Callable[[], list[AddonImage]]] = MappingProxyType(
         "envoy-gateway": gateway.controller_images,
         "kserve": kserve.images,
         "cert-manager": certificates.images,
+        "monitoring": monitoring.images,
         "envoy": gateway.proxy_images,
         "kubernetes": kubernetes.images,
     }
@@ -82,4 +83,10 @@ def steps(
         Step("metrics-server", lambda step: kubernetes.install_metrics_server(kube, step), after("load kubernetes")),
         Step("storage class", lambda _: kubernetes.install_storage_class(kube), after()),
         Step("Prometheus Operator's kinds", lambda step: monitoring.install_definitions(kube, step), after()),
+        bring("monitoring"),
+        Step(
+            "Prometheus",
+            lambda step: monitoring.install(kube, step),
+            after("load monitoring", "Prometheus Operator's kinds", "CoreDNS"),
+        ),
     ]

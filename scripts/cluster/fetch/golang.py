@@ -9,7 +9,9 @@ from cluster import paths
 from cluster.shell import run
 
 
-def build(group: str, packages: Sequence[str], *, variables: Mapping[str, str] | None = None) -> Path:
+def build(
+    group: str, packages: Sequence[str], *, tags: Sequence[str] = (), variables: Mapping[str, str] | None = None
+) -> Path:
     """Return a folder with the binaries of `packages`, built in the module `tools/<group>`.
 
     The folder is named by the module's files, the packages and the Go toolchain, so nothing stale is ever used.
@@ -18,6 +20,7 @@ def build(group: str, packages: Sequence[str], *, variables: Mapping[str, str] |
         group: a folder of `tools/` with go.mod and go.sum.
         packages: import paths, or "." for the module's own main package; each binary is named after its path's end
             ("." is named after the group).
+        tags: build tags.
         variables: Go string variables set at link time, as "import/path.name".
 
     Raises:
@@ -25,7 +28,8 @@ def build(group: str, packages: Sequence[str], *, variables: Mapping[str, str] |
     """
     module = paths.TOOLS / group
     toolchain = run(["go", "env", "GOVERSION"]).strip()
-    digest = hashlib.sha256(f"{toolchain} {list(packages)} {sorted((variables or {}).items())}".encode())
+    chosen = [str(list(packages)), *tags, str(sorted((variables or {}).items()))]
+    digest = hashlib.sha256(" ".join([toolchain, *chosen]).encode())
     for file in sorted(path for path in module.rglob("*") if path.is_file()):
         digest.update(f"{file.relative_to(module)}\0".encode() + file.read_bytes())
     target = paths.cache() / "go" / f"{group}-{digest.hexdigest()[:12]}"
@@ -37,11 +41,14 @@ def build(group: str, packages: Sequence[str], *, variables: Mapping[str, str] |
     flags = " ".join(["-s", "-w", *(f"-X={name}={value}" for name, value in (variables or {}).items())])
     log = paths.cache() / "logs" / f"go-{group}.log"
     run(
-        ["go", "build", "-mod=readonly", "-trimpath", "-ldflags", flags, "-o", f"{work}/", *packages],
+        [
+            "go", "build", "-mod=readonly", "-trimpath", f"-tags={','.join(tags)}", "-ldflags", flags,
+            "-o", f"{work}/", *packages,
+        ],
         cwd=module,
         env={"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""},
         log=log,
-    )
+    )  # fmt: skip
     work.rename(target)
     return target
 
