@@ -51,6 +51,8 @@ clean: ## Stop every cluster and remove all that is cached
 	@$(cluster) clean
 
 ##@ Rollouts
+simulate: ## What the tests keep to, beside Flagger, a peeked z test and GrowthBook, into docs/simulation.md; some minutes
+	@cd operators && OMP_NUM_THREADS=1 "$$LEEWAY_UV" run --quiet --frozen python -m leeway_operators.simulate.table ../docs/simulation.md
 PROFILE ?= steady
 RATE ?= 50
 SECONDS ?= 60
@@ -95,4 +97,4 @@ e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up test status env load load-test demo-rollout prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart e2e help
+.PHONY: up test status env load simulate load-test demo-rollout prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart e2e help
