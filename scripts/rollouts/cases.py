@@ -42,11 +42,6 @@ class Case:
         """What the candidate's server is told to do wrong."""
         return FAULTS.get(self.kind)
 
-    @property
-    def namespace(self) -> str:
-        """Its models are scraped alike."""
-        return f"prove-{self.scrape}s"
-
 
 def plan() -> list[Case]:
     """Return all cases: A/A and each fault, at each rate and scrape interval."""

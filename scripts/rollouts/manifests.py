@@ -32,12 +32,6 @@ class Site:
         return {"name": name or self.name, "namespace": self.namespace}
 
 
-def namespace(name: str, base: Manifest) -> Manifest:
-    """Return a namespace with the labels of another one's pod security."""
-    labels = {key: value for key, value in base["metadata"]["labels"].items() if key.startswith("pod-security.")}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
-
-
 def rollout(
     base: Manifest,
     site: Site,
@@ -84,15 +78,22 @@ def runtime(base: Manifest, site: Site, name: str, *, image: str | None = None, 
     return {"apiVersion": base["apiVersion"], "kind": base["kind"], "metadata": site.metadata(name), "spec": spec}
 
 
-def pod_monitor(base: Manifest, namespace: str, *, interval: str) -> Manifest:
-    """Return a copy of the PodMonitor of model servers, for the pods of a namespace, scraped at another interval."""
+def pod_monitor(base: Manifest, name: str, models: Sequence[str], *, interval: str) -> Manifest:
+    """Return a copy of the PodMonitor of model servers, for other models, scraped at another interval.
+
+    Args:
+        base: the chart's, which lists its own models.
+        name: of the copy, in the same namespace.
+        models: whose pods it selects.
+        interval: between two scrapes, such as `1s`.
+    """
     spec = copy.deepcopy(base["spec"])
-    spec.pop("namespaceSelector", None)
+    spec["selector"] = {"matchExpressions": [{"key": "leeway.dev/model", "operator": "In", "values": list(models)}]}
     spec["podMetricsEndpoints"] = [endpoint | {"interval": interval} for endpoint in spec["podMetricsEndpoints"]]
     return {
         "apiVersion": base["apiVersion"],
         "kind": base["kind"],
-        "metadata": {"name": "model-servers", "namespace": namespace},
+        "metadata": {"name": name, "namespace": base["metadata"]["namespace"]},
         "spec": spec,
     }
 

@@ -14,7 +14,7 @@ from cluster import demo, paths
 from cluster.progress import wait_until
 from drill.detector import Detector, RefusedError
 from rollouts import flagger, manifests, prometheus
-from rollouts.cases import SCRAPES, STRATEGY, Case, plan, waves
+from rollouts.cases import STRATEGY, Case, plan, waves
 from rollouts.labels import Labels
 from rollouts.manifests import Manifest, Site
 from rollouts.stage import Stage
@@ -27,7 +27,6 @@ _MODELS, _RATE = 6, 120
 """Side by side, and requests per second of all of them: what two cores serve beside a cluster's own work."""
 _SAMPLES = 1000
 _CAPTURE = {"mode": "direct", "sample": 1}
-_NAMESPACES = tuple(f"prove-{scrape}s" for scrape in SCRAPES)
 _READY_SECONDS = 300.0
 _HISTORY_SECONDS = 60.0  # of traffic on the stable version alone
 _CASE_SECONDS = 2400.0
@@ -105,13 +104,9 @@ def run(cluster: paths.ClusterPaths, names: Sequence[str], say: Say) -> list[str
         say("the versions: training, building and loading what is missing")
         stage, variants = Stage(cluster), prepare(cluster)
         grouped = list(waves(chosen, models=_MODELS, rate=_RATE))
-        _open(stage)
-        try:
-            for number, wave in enumerate(grouped, 1):
-                say(f"\nwave {number} of {len(grouped)}: {', '.join(case.name for case in wave)}")
-                _Wave(stage, variants, say).run(wave)
-        finally:
-            stage.remove_namespaces(_NAMESPACES)
+        for number, wave in enumerate(grouped, 1):
+            say(f"\nwave {number} of {len(grouped)}: {', '.join(case.name for case in wave)}")
+            _Wave(stage, variants, say).run(wave)
     results = [result_of(json.loads(_record(case).read_text())["result"]) for case in plan() if _record(case).exists()]
     write(results, datetime.now(UTC))
     say(f"\n{len(results)} of {len(cases)} rollouts are in {_PAGE}")
@@ -134,28 +129,20 @@ def _record(case: Case) -> Path:
     return _RECORDS / f"{case.name}.json"
 
 
-def _open(stage: Stage) -> None:
-    """Make the namespaces, one for each scrape interval, and have their models scraped."""
-    stage.make_namespaces(_NAMESPACES)
-    monitor = stage.server_monitor()
-    stage.kube.apply(
-        manifests.pod_monitor(monitor, name, interval=f"{scrape}s")
-        for scrape, name in zip(SCRAPES, _NAMESPACES, strict=True)
-    )
-
-
 class _Wave:
     """Cases that run side by side."""
 
     def __init__(self, stage: Stage, variants: Variants, say: Say) -> None:
         self._stage, self._variants, self._say = stage, variants, say
         self._base, self._runtime = stage.base()
+        self._monitor = stage.server_monitor()
+        self._made: list[Manifest] = []
         self._samples = demo.samples(_SAMPLES)
         self._detector = Detector(stage.cluster.kubeconfig)
 
     def run(self, cases: Sequence[Case]) -> None:
         """Serve the first version of each, release the second, and record what comes of it."""
-        sites = {case: Site(case.name, case.namespace) for case in cases}
+        sites = {case: Site(case.name, demo.NAMESPACE) for case in cases}
         try:
             self._serve(sites)
             with ExitStack() as stack:
@@ -166,17 +153,19 @@ class _Wave:
                 time.sleep(_HISTORY_SECONDS)  # what the tests start from is the stable version's history
                 self._watch([self._release(case, site, traffic[case]) for case, site in sites.items()])
         finally:
-            for site in sites.values():
-                self._stage.remove(site)
+            self._stage.remove(self._made)
 
     def _serve(self, sites: dict[Case, Site]) -> None:
+        for scrape in {case.scrape for case in sites}:
+            models = [case.name for case in sites if case.scrape == scrape]
+            self._made.append(manifests.pod_monitor(self._monitor, f"prove-{scrape}s", models, interval=f"{scrape}s"))
         for case, site in sites.items():
-            good = manifests.runtime(self._runtime, site, f"{site.name}-good")
-            self._stage.kube.apply([good, self._rollout(site, self._variants.stable, good)])
+            good = manifests.runtime(self._runtime, site, _runtime_name(case, bad=False))
+            self._made += [self._rollout(site, self._variants.stable, good["metadata"]["name"]), good]
             if case.fault is not None:
-                image = self._variants.faulty_server
-                faulty = manifests.runtime(self._runtime, site, f"{site.name}-bad", image=image, fault=case.fault)
-                self._stage.kube.apply([faulty])
+                image, name = self._variants.faulty_server, _runtime_name(case, bad=True)
+                self._made.append(manifests.runtime(self._runtime, site, name, image=image, fault=case.fault))
+        self._stage.kube.apply(self._made)
         waiting = set(sites.values())
 
         def serve() -> bool:
@@ -187,17 +176,16 @@ class _Wave:
 
     def _release(self, case: Case, site: Site, traffic: Traffic) -> Running:
         status, version = self._stage.status(site), self._variants.good.version
-        runtime = manifests.runtime(self._runtime, site, f"{site.name}-{'bad' if case.kind else 'good'}")
         running = Running(case, site, version, traffic, Story(status), attempts(status), time.time())
-        self._stage.kube.apply([self._rollout(site, self._variants.good, runtime)])
+        self._stage.kube.apply([self._rollout(site, self._variants.good, _runtime_name(case, bad=bool(case.kind)))])
         return running
 
-    def _rollout(self, site: Site, model: demo.ModelImage, runtime: Manifest) -> Manifest:
+    def _rollout(self, site: Site, model: demo.ModelImage, runtime: str) -> Manifest:
         return manifests.rollout(
             self._base,
             site,
             model=model.values(),
-            runtime=runtime["metadata"]["name"],
+            runtime=runtime,
             strategy=STRATEGY,
             capture=_CAPTURE,
         )
@@ -248,6 +236,10 @@ class _Wave:
         _RECORDS.mkdir(parents=True, exist_ok=True)
         _record(running.case).write_text(json.dumps(document, indent=1), encoding="utf-8")
         self._say(f"{running.case.name:<20} {result.verdict}" + (f"; MISS: {result.miss}" if result.miss else ""))
+
+
+def _runtime_name(case: Case, *, bad: bool) -> str:
+    return f"{case.name}-{'bad' if bad else 'good'}"
 
 
 def result_of_running(running: Running, series: Sequence[flagger.Series], end: float) -> Result:

@@ -71,21 +71,11 @@ class Stage:
         listed = json.loads(self.kube.kubectl("get", "podmonitor", f"--namespace={demo.NAMESPACE}", "--output=json"))
         return manifests.monitor_of_servers(listed["items"])
 
-    def make_namespaces(self, names: Sequence[str]) -> None:
-        """Make namespaces for models, and let the gateway admit their routes."""
-        base = self.get("namespace", demo.NAMESPACE)
-        self.kube.apply([manifests.namespace(name, base) for name in names])
-        gateway = {**self.values.get("gateway", {}), "allowedNamespaces": list(names)}
-        self.install({**self.values, "gateway": gateway})
-
-    def remove_namespaces(self, names: Sequence[str]) -> None:
-        """Remove them with all that is in them, and close the gateway to them."""
-        self.install(self.values)
-        self.kube.kubectl("delete", "namespace", *names, "--ignore-not-found", "--timeout=180s")
-
-    def remove(self, site: Site) -> None:
-        """Remove a ModelRollout; what it owns goes with it."""
-        self.kube.kubectl("delete", _KIND, site.name, f"--namespace={site.namespace}", "--ignore-not-found")
+    def remove(self, made: Sequence[Manifest]) -> None:
+        """Remove objects, those that are there; what they own goes with them."""
+        for one in made:
+            name, namespace = one["metadata"]["name"], one["metadata"]["namespace"]
+            self.kube.kubectl("delete", one["kind"], name, f"--namespace={namespace}", "--ignore-not-found")
 
     def answers(self, site: Site, sample: Mapping[str, Any]) -> bool:
         """Whether a model answers a V2 request through the gateway now."""

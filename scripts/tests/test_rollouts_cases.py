@@ -31,7 +31,7 @@ RUNTIME: dict[str, Any] = {
     "metadata": {"name": "leeway-onnx-1", "namespace": "leeway", "resourceVersion": "7"},
     "spec": {"containers": [{"name": "kserve-container", "image": "leeway/onnx-server:1", "args": ["--x"]}]},
 }
-SITE = Site("extra", "prove-10s")
+SITE = Site("extra", "leeway")
 
 
 def test_each_fault_and_a_dozen_good_versions_run_at_each_rate_and_scrape_interval() -> None:
@@ -63,7 +63,7 @@ def test_a_model_of_its_own_has_its_own_name_host_and_namespace_and_the_gateway_
     model = {"storageUri": "oci://new:2", "version": "1.0.1", "digest": "sha256:1"}
     made = manifests.rollout(BASE, SITE, model=model, runtime="bad", strategy={"steps": [{"weight": 50}]})
 
-    assert made["metadata"] == {"name": "extra", "namespace": "prove-10s"}
+    assert made["metadata"] == {"name": "extra", "namespace": "leeway"}
     assert made["spec"]["endpoint"]["hostnames"] == ["extra.leeway.internal"]
     assert made["spec"]["endpoint"]["gateway"] == {"name": "leeway", "namespace": "leeway"}
     assert made["spec"]["model"] == {**model, "resources": {}}
@@ -75,7 +75,7 @@ def test_a_model_of_its_own_has_its_own_name_host_and_namespace_and_the_gateway_
 def test_a_faulty_runtime_differs_in_its_name_image_and_fault_alone() -> None:
     made = manifests.runtime(RUNTIME, SITE, "extra-bad", image="leeway/onnx-server-faulty:1", fault="errors=0.05")
 
-    assert made["metadata"] == {"name": "extra-bad", "namespace": "prove-10s"}
+    assert made["metadata"] == {"name": "extra-bad", "namespace": "leeway"}
     assert made["spec"]["containers"] == [
         {
             "name": "kserve-container",
@@ -87,16 +87,22 @@ def test_a_faulty_runtime_differs_in_its_name_image_and_fault_alone() -> None:
     assert RUNTIME["spec"]["containers"][0]["image"] == "leeway/onnx-server:1"
 
 
-def test_a_pod_monitor_of_another_namespace_differs_in_its_interval_alone() -> None:
-    spec = {"podTargetLabels": ["leeway.dev/slot"], "podMetricsEndpoints": [{"port": "metrics", "interval": "10s"}]}
-    servers = {"apiVersion": "v1", "kind": "PodMonitor", "metadata": {"name": "leeway-models"}, "spec": spec}
+def test_a_pod_monitor_of_other_models_differs_in_its_models_and_interval_alone() -> None:
+    spec = {
+        "selector": {"matchExpressions": [{"key": "leeway.dev/model", "operator": "In", "values": ["flights"]}]},
+        "podTargetLabels": ["leeway.dev/slot"],
+        "podMetricsEndpoints": [{"port": "http1", "interval": "10s"}],
+    }
+    metadata = {"name": "leeway-models", "namespace": "leeway", "uid": "1"}
+    servers = {"apiVersion": "v1", "kind": "PodMonitor", "metadata": metadata, "spec": spec}
     others = {**servers, "spec": {"podMetricsEndpoints": []}}
 
-    made = manifests.pod_monitor(manifests.monitor_of_servers([others, servers]), "prove-30s", interval="30s")
+    made = manifests.pod_monitor(manifests.monitor_of_servers([others, servers]), "slow", ["extra"], interval="30s")
 
-    assert made["metadata"]["namespace"] == "prove-30s"
-    assert made["spec"]["podMetricsEndpoints"] == [{"port": "metrics", "interval": "30s"}]
+    assert made["metadata"] == {"name": "slow", "namespace": "leeway"}
+    assert made["spec"]["podMetricsEndpoints"] == [{"port": "http1", "interval": "30s"}]
     assert made["spec"]["podTargetLabels"] == ["leeway.dev/slot"]
+    assert made["spec"]["selector"]["matchExpressions"][0]["values"] == ["extra"]
     with pytest.raises(LookupError, match="exactly one was expected"):
         manifests.monitor_of_servers([others])
 

@@ -10,7 +10,7 @@ from rollouts.manifests import Site
 from rollouts.traffic import Sent, due
 
 SAMPLES = [{"label": 0}, {"label": 1}]
-SITE = Site("extra", "prove-10s")
+SITE = Site("extra", "leeway")
 
 
 def _sent(number: int, *, time: float = 0.0, status: int = 200, malformed: bool = False) -> Sent:
@@ -36,8 +36,8 @@ def test_labels_are_those_of_the_rows_that_got_a_prediction() -> None:
     sent = [_sent(0), _sent(1), _sent(2, status=500), _sent(3, status=400, malformed=True)]
 
     assert items(sent, SAMPLES, SITE) == [
-        {"id": "id-0", "namespace": "prove-10s", "model": "extra", "label": 0},
-        {"id": "id-1", "namespace": "prove-10s", "model": "extra", "label": 1},
+        {"id": "id-0", "namespace": "leeway", "model": "extra", "label": 0},
+        {"id": "id-1", "namespace": "leeway", "model": "extra", "label": 1},
     ]
 
 
