@@ -102,7 +102,8 @@ class KubernetesCluster:
         """See `Cluster`; on a server that does not say, the user of this machine."""
         try:
             review: Any = kubernetes.client.AuthenticationV1Api(self._client).create_self_subject_review(
-                kubernetes.client.V1SelfSubjectReview(), _request_timeout=_TIMEOUT
+                kubernetes.client.V1SelfSubjectReview(api_version="authentication.k8s.io/v1", kind="SelfSubjectReview"),
+                _request_timeout=_TIMEOUT,
             )
         except kubernetes.client.ApiException as error:
             if error.status in (_FORBIDDEN, _NOT_FOUND):
