@@ -33,7 +33,7 @@ def ratio(*readings: tuple[int, dict[str, float]]) -> float | None:
     [
         ([(0, {"p": 1000})], None),
         ([(0, {"p": 1000}), (50, {"p": 1100})], 0.5),
-        ([(0, {"p": 1000}), (0, {"p": 1000})], None),
+        ([(0, {"p": 1000}), (0, {"p": 1000})], 1.0),
         ([(0, {"p": 0}), (100, {"p": 100, "q": 70})], 1.0),
         ([(0, {"p": 900}), (50, {"p": 5}), (100, {"p": 105})], 1.0),
         ([(80, {"p": 0}), (0, {"p": 100}), (50, {"p": 200})], 0.25),
@@ -152,7 +152,14 @@ def test_every_pod_behind_the_service_is_read_and_one_that_fails_is_not_zero():
 
 @pytest.mark.parametrize(
     "body",
-    [b"\xff", b"leeway_inference_rows_total NaN\n", b"leeway_inference_rows_total{ 1\n", b"x" * (METRICS_BYTES + 1)],
+    [
+        b"\xff",
+        b"",
+        b"another_metric 1\n",
+        b"leeway_inference_rows_total NaN\n",
+        b"leeway_inference_rows_total{ 1\n",
+        b"x" * (METRICS_BYTES + 1),
+    ],
 )
 def test_a_pod_that_answers_nonsense_is_as_one_that_does_not_answer(body: bytes):
     def answer(request: httpx.Request) -> httpx.Response:

@@ -111,12 +111,14 @@ def _moments(moments: Moments) -> MomentsAnswer:
 
 
 def _pairs(pairs: Pairs, *, sign: int, classified: bool) -> PairsAnswer:
-    difference = pairs.difference
+    n, total, squares = pairs.difference.n, pairs.difference.sum, pairs.difference.sumsq
     bounded = classified and pairs.outside == 0
+    if bounded:  # as of an output
+        total, squares = min(max(total, -float(n)), float(n)), min(squares, float(n))
     return PairsAnswer(
-        n=difference.n,
-        sum=sign * difference.sum,
-        sumsq=min(difference.sumsq, float(difference.n)) if bounded else difference.sumsq,
+        n=n,
+        sum=sign * total,
+        sumsq=squares,
         bounded=bounded,
         labelled=pairs.labelled,
         flips=pairs.flips,

@@ -81,9 +81,9 @@ class Coverage:
         self._served = dict(served)
 
     def ratio(self, now: float) -> float | None:
-        """Rows seen over rows served, at most 1 (the two are not read at one moment).
+        """Rows seen over rows served, at most 1 (the two are not read at one moment); of nothing, nothing is missed.
 
-        None if none were served, or if that was read last too long ago. A clock that was set back has no past.
+        None if that was not read yet, or last too long ago. A clock that was set back has no past.
         """
         while self.samples and not 0 <= now - self.samples[0][0] <= SPAN_SECONDS:
             self.samples.popleft()
@@ -91,7 +91,7 @@ class Coverage:
             return None
         served = sum(sample[2] for sample in self.samples)
         seen = sum(sample[1] for sample in self.samples)
-        return min(1.0, seen / served) if served else None
+        return min(1.0, seen / served) if served else 1.0
 
 
 def http_scrape(client: httpx.Client, resolve: Callable[[str], list[str]]) -> Scrape:
@@ -126,7 +126,7 @@ def _pod(client: httpx.Client, address: str) -> Pod | None:
     except (NoAnswer, TooLong, ValueError):
         return None
     rows = [sample.value for sample in samples if sample.name == _ROWS]
-    if not all(0 <= value < math.inf for value in rows):
+    if not rows or not all(0 <= value < math.inf for value in rows):
         return None
     info = [sample.labels for sample in samples if sample.name == _INFO]
     return Pod(

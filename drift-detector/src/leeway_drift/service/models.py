@@ -265,7 +265,7 @@ class CompareAnswer(BaseModel):
     )
     cursor: str = Field(description="To be given next time.")
     coverage: dict[Literal["candidate", "stable"], float | None] = Field(
-        description="Rows seen over rows served in the last two minutes; null if that is not known."
+        description="Rows seen over rows served in the last two minutes, 1 if none were; null if it is not known."
     )
     ticks: list[TickAnswer]
 

@@ -82,7 +82,8 @@ class Detector:
         )
         self.drills = Drills(limits.drills, limits.drill_idle_seconds)
         self.comparisons: dict[tuple[str, str], Comparison] = {}
-        self.intake = Intake(limits, clock, self.streams, lock if lock is not None else nullcontext(), loads)
+        lock = lock if lock is not None else nullcontext()
+        self.intake = Intake(limits, clock, self.streams, lock, loads, lateness=lateness)
         self.seen: RecentKeys[bytes] = RecentKeys(limits.remembered_events)
         self.clock = clock
         self._loads = loads
@@ -136,7 +137,7 @@ class Detector:
         """Take the loss of a prediction that was made at ``served`` and whose label has become known now."""
         state, now = self.streams.get(stream), self.clock()
         if state is not None:
-            state.add_loss(slot, loss, served=min(served, now), now=now)
+            state.add_loss(slot, loss, served=min(served, now + self.lateness), now=now)
 
     def take_predictions(self) -> list[Prediction]:
         """Those joined since the last call."""

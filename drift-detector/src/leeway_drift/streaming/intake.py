@@ -59,6 +59,7 @@ class Intake:
         streams: what is watched.
         lock: guards what both sides use; it is held for microseconds.
         loads: a fast JSON parser (``reading.decode``).
+        lateness: seconds for which a tick waits after its end.
 
     Attributes:
         unattributed: events that belong to no stream, by outcome.
@@ -71,12 +72,15 @@ class Intake:
         streams: Streams,
         lock: AbstractContextManager[object],
         loads: Loads,
+        *,
+        lateness: float,
     ) -> None:
         self.unattributed = dict.fromkeys(WITHOUT_STREAM, 0)
         self._clock = clock
         self._streams = streams
         self._lock = lock
         self._loads = loads
+        self._lateness = lateness
         self._queue: EventQueue[Queued] = EventQueue(limits.queue_events, limits.queue_bytes)
 
     def __len__(self) -> int:
@@ -133,11 +137,13 @@ class Intake:
     def events(self, queued: Queued, arrival: float) -> Iterator[Arrived]:
         """The single events of what was queued, which count as arrived then.
 
-        What the logger's clock puts into the future happened now: the clock of the detector closes ticks.
+        What the logger's clock puts further into the future than an event may be late happened then: the clock of the
+        detector closes ticks.
         """
+        latest = arrival + self._lateness
         for envelope, state, body, nbytes in self._single(queued):
-            past = envelope.time.timestamp() <= arrival
-            known = envelope if past else replace(envelope, time=datetime.fromtimestamp(arrival, UTC))
+            possible = envelope.time.timestamp() <= latest
+            known = envelope if possible else replace(envelope, time=datetime.fromtimestamp(latest, UTC))
             yield Arrived(known, state, body, nbytes, arrival)
 
     def count(self, envelope: Envelope, state: StreamState, outcome: Outcome) -> None:

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Self
 
@@ -88,14 +89,21 @@ class Pairing:
 
 def fingerprint(rows: Rows) -> bytes:
     """The same for the same columns and values alone, 16 bytes."""
-    texts = (rows.numeric, rows.categorical, rows.strings.tolist())
-    return blake2b(rows.numbers.tobytes() + repr(texts).encode(), digest_size=16).digest()
+    inputs = blake2b(_named(rows.numeric, rows.categorical), digest_size=16)
+    inputs.update(rows.numbers.tobytes())
+    inputs.update(repr(rows.strings.tolist()).encode())
+    return inputs.digest()
 
 
 def score_column(names: tuple[str, ...]) -> str | None:
     """The last output that is no label: a binary classifier's probability, a regression's value."""
     candidates = [name for name in names if name != LABEL]
     return candidates[-1] if candidates else None
+
+
+@lru_cache(maxsize=8)
+def _named(numeric: tuple[str, ...], categorical: tuple[str, ...]) -> bytes:
+    return repr((numeric, categorical)).encode()
 
 
 def _pairs(a: _Answer, b: _Answer) -> Pairs:

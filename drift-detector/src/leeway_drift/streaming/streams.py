@@ -133,8 +133,8 @@ class StreamState:
 
     def add_loss(self, slot: str, loss: float, *, served: float, now: float) -> None:
         """Take the loss of a prediction that was made at ``served`` and whose label has become known now."""
-        arm = self._arm(max(self.timeline.tick_at(now), self.closed + 1), slot)
-        arm.add_loss(self.timeline.tick_at(served), loss)
+        made = self.timeline.tick_at(served)
+        self._arm(max(self.timeline.tick_at(now), self.closed + 1, made), slot).add_loss(made, loss)
 
     def close(self, until: int, random: Random | None) -> list[Tick]:
         """Close all ticks up to this one; returns those that had an event, in order."""
