@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leeway_operators.core.advance import ROLLBACK_REASONS, Move, decide, described, share
+from leeway_operators.core.advance import ROLLBACK_REASONS, Move, decide, described, shares_traffic
 from leeway_operators.core.model import Analysis
 from leeway_operators.core.strategy import Match, Step, Strategy, strategy_of
 from leeway_operators.evidence.findings import GATES, Conclusion, Finding, GateName, Side, Verdict
@@ -125,13 +125,13 @@ def test_a_comparison_by_header_is_never_promoted_by_itself() -> None:
     by_header = replace(strategy(steps=[]), match=Match(header="x-group", value="b"))
     move = decided(analysis(0), under=by_header)
     assert (move.what, move.reason) == ("Wait", "Comparing")
-    assert share(by_header, analysis(0)) is None
+    assert not shares_traffic(by_header, analysis(0))
 
 
 def test_a_shadow_step_shares_no_traffic() -> None:
     shadow = replace(strategy(), steps=(Step(weight=0, hold=timedelta(0), shadow=True),))
-    assert share(shadow, analysis(0)) is None
-    assert share(strategy(), analysis(1)) == 0.25
+    assert not shares_traffic(shadow, analysis(0))
+    assert shares_traffic(strategy(), analysis(1))
     assert described(shadow, analysis(0)).startswith("step 1 of 1: all traffic is mirrored to it")
 
 

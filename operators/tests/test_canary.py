@@ -396,3 +396,97 @@ def test_a_clock_that_goes_backwards_delays_and_decides_nothing(busy: World) -> 
     assert busy.shares() == {"a": 90, "b": 10}
     finish(busy)
     assert busy.status["stable"]["version"] == "2"
+
+
+def test_requests_with_the_header_are_the_candidates_and_nothing_promotes_it(busy: World) -> None:
+    release(busy, steps=[], match={"header": "x-group", "value": "b"})
+    until(busy, "Canary")
+    busy.settle(LONG)
+    matched, rest = busy.objects[api.ROUTES, NAME]["spec"]["rules"]
+    (header,) = {str(match["headers"]) for match in matched["matches"]}
+    assert header == str([{"type": "Exact", "name": "x-group", "value": "b"}])
+    assert [ref["name"] for ref in matched["backendRefs"]] == [f"{NAME}-b-predictor"]
+    assert {ref["name"]: ref["weight"] for ref in rest["backendRefs"]} == {
+        f"{NAME}-a-predictor": 100,
+        f"{NAME}-b-predictor": 0,
+    }
+    assert busy.status["phase"] == "Canary"
+    assert busy.condition("Progressing")["message"].startswith("requests with the header are its own")
+    command(busy, "abort")
+    (rule,) = busy.objects[api.ROUTES, NAME]["spec"]["rules"]
+    assert "headers" not in str(rule["matches"])
+    assert busy.served("b") == {("2", digest("2"))}, "requests with the header may still be on their way"
+    finish(busy)
+    assert busy.served("b") == set()
+
+
+def test_a_gateway_that_says_it_cannot_mirror_is_never_asked_to(busy: World) -> None:
+    gateway = {"name": "leeway", "namespace": "leeway"}
+    busy.put(api.GATEWAYS, {"metadata": gateway, "spec": {"gatewayClassName": "plain"}})
+    features = [{"name": "HTTPRouteHostRewrite"}]
+    busy.put(api.GATEWAY_CLASSES, {"metadata": {"name": "plain"}, "status": {"supportedFeatures": features}})
+    release(busy, steps=[{"weight": 0, "shadow": True}])
+    until(busy, "Failed")
+    assert busy.condition("Degraded")["reason"] == "MirrorUnsupported"
+    assert "requestMirror" not in str(busy.objects[api.ROUTES, NAME])
+
+
+def test_every_attempt_leaves_a_record_and_ten_are_kept(busy: World) -> None:
+    for version in range(2, 14):
+        busy.release(spec(str(version)))
+        busy.settle(5)
+    records = {name for resource, name in busy.objects if resource == api.CONFIG_MAPS}
+    assert records == {f"{NAME}-rollout-{number}" for number in range(4, 14)}
+    assert len(busy.status["history"]) == 10
+
+
+def test_evidence_of_a_route_that_somebody_has_changed_is_dropped(busy: World) -> None:
+    release(busy)
+    until(busy, "Canary")
+    busy.settle(8)
+    assert "evidenceSince" in busy.status["analysis"]
+    counted = busy.status["analysis"]["candidateRequests"]
+    for reference in busy.objects[api.ROUTES, NAME]["spec"]["rules"][0]["backendRefs"]:
+        reference["weight"] = 50
+    busy.tick()
+    busy.operator().reconcile(NAMESPACE, NAME)
+    assert busy.shares() == {"a": 90, "b": 10}
+    assert "evidenceSince" not in busy.status["analysis"]
+    assert busy.status["analysis"]["candidateRequests"] == counted
+
+
+def test_an_undo_whose_version_is_gone_is_given_up(busy: World) -> None:
+    busy.release(spec("2"))
+    busy.settle()
+    busy.images[spec("1")["model"]["storageUri"]] = Word(error="out of memory")
+    busy.tick()
+    command(busy, "undo")
+    assert busy.shares()["b"] == 100
+    del busy.objects[api.INFERENCE_SERVICES, f"{NAME}-a"]
+    busy.tick()
+    busy.settle(3)
+    assert "UndoFailed" in busy.events()
+    assert busy.status["phase"] == "Stable"
+    assert busy.status["stable"]["version"] == "2"
+    assert busy.condition("Degraded")["status"] == "False"
+
+
+def test_a_status_without_its_stable_version_promotes_nothing(busy: World) -> None:
+    release(busy)
+    until(busy, "Canary")
+    busy.tick()
+    del busy.status["stable"]
+    busy.operator().reconcile(NAMESPACE, NAME)
+    assert busy.status["stable"]["version"] == "1"
+    assert busy.shares()["b"] <= 10
+
+
+def test_many_decisions_keep_the_first_and_the_latest(busy: World) -> None:
+    release(busy)
+    until(busy, "Canary")
+    for number in range(60):
+        command(busy, "pause" if number % 2 == 0 else "resume", number)
+    decisions = busy.status["decisions"]
+    assert len(decisions) == 50
+    assert decisions[0]["what"] == "Verified"
+    assert "resume" in decisions[-1]["why"]

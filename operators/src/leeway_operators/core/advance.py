@@ -116,10 +116,9 @@ def is_last(strategy: Strategy, analysis: Analysis) -> bool:
     return analysis.step >= len(steps_of(strategy)) - 1
 
 
-def share(strategy: Strategy, analysis: Analysis) -> float | None:
-    """The candidate's share of the traffic, 0 to 1; None where the arms do not share it by weight."""
-    step = step_of(strategy, analysis)
-    return None if step.shadow or not strategy.steps else step.weight / 100
+def shares_traffic(strategy: Strategy, analysis: Analysis) -> bool:
+    """Whether the arms share the traffic by weight; copies and bearers of a header are no share."""
+    return bool(strategy.steps) and not step_of(strategy, analysis).shadow
 
 
 def described(strategy: Strategy, analysis: Analysis) -> str:

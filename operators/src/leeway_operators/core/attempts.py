@@ -52,7 +52,7 @@ def choose_candidate(turn: Turn, strategy: Strategy, seen: Seen, *, paused: bool
     """The spec's release goes to the slot that does not serve, unless it was rejected."""
     target, candidate = turn.rollout.release, turn.status.candidate
     if candidate is not None and turn.status.promoting in ORDERED_UNDO:
-        return turn
+        return turn if seen.slots[candidate.slot].runs(candidate.release.revision) else _not_undone(turn, candidate)
     if turn.status.has_stable(target):
         if candidate is None:
             return turn
@@ -111,9 +111,8 @@ def begin(turn: Turn, strategy: Strategy, check: Check | None, *, paused: bool, 
 
 def roll_back(turn: Turn, arm: Arm, reason: str, why: str, findings: Iterable[Finding] = ()) -> Turn:
     """The traffic of the candidate `arm` goes back to stable, and its release is rejected."""
-    previous = None if is_undo(turn.status) else turn.status.previous
     turn = turn.ended(arm, "RolledBack", reason, why, weight=0, findings=findings)
-    turn = turn.having(candidate=None, previous=previous, leaving=arm, analysis=None, promoting=None, approved=None)
+    turn = turn.having(candidate=None, leaving=arm, analysis=None, promoting=None, approved=None)
     return reject(turn, arm.release, reason)
 
 
@@ -142,6 +141,15 @@ def _given_up(turn: Turn, arm: Arm, ending: tuple[Outcome, str], why: str, seen:
     # The version before keeps its own role, and is warm for as long as it was to be.
     leaving = arm if asked and not is_undo(turn.status) else None
     return turn.having(candidate=None, leaving=leaving, analysis=None, promoting=None, approved=None)
+
+
+def _not_undone(turn: Turn, arm: Arm) -> Turn:
+    """The version that was to take its traffic back is gone; what serves is rejected no longer, as nothing else can."""
+    why = f"slot {arm.slot} does not run it any more; the version that serves keeps the traffic"
+    turn = turn.decided("UndoFailed", why, arm=arm, weight=0, warning=True)
+    stable = turn.status.stable
+    kept = (entry for entry in turn.status.rejected if stable is None or entry.revision != stable.release.revision)
+    return turn.having(candidate=None, previous=None, promoting=None, rejected=tuple(kept))
 
 
 def full_share(strategy: Strategy, status: Status) -> int:

@@ -22,20 +22,24 @@ def execute(turn: Turn, frozen: str | None) -> Turn:
         unread = Command(id=command.id, verb="unreadable", revision=None, by="unknown", at=turn.now)
         return _answered(turn, unread, command.reason, done=False)
     meant = commands.meaning(cast("commands.Verb", command.verb), turn.rollout, turn.status)
-    refusal = _refusal(command, meant, frozen)
+    refusal = _refusal(turn, command, meant, frozen)
     if refusal is not None or isinstance(meant, commands.Senseless):
         return _answered(turn, command, refusal or "", done=False)
     # The answer belongs to the attempt that the command was for, which it may end.
     return _executed(_answered(turn, command, meant.sentence, done=True), command)
 
 
-def _refusal(command: Command, meant: commands.Meaning | commands.Senseless, frozen: str | None) -> str | None:
+def _refusal(
+    turn: Turn, command: Command, meant: commands.Meaning | commands.Senseless, frozen: str | None
+) -> str | None:
     if isinstance(meant, commands.Senseless):
         return meant.reason
     if command.revision is not None and meant.revision is not None and command.revision != meant.revision:
         return f"it was meant for revision {command.revision}; by now it would be for {meant.revision}"
     if command.verb == "promote" and frozen is not None:
         return f"releases are frozen: {frozen}"
+    if command.verb in {"promote", "abort"} and attempts.is_undo(turn.status):
+        return "the version before is just taking its traffic back"
     return None
 
 

@@ -5,34 +5,24 @@ does can be done twice; so it may die between any two actions. What reports a fi
 comes before the status that remembers it, under a name that makes repeating it harmless.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from leeway_operators.core import analysis as analyses
-from leeway_operators.core import attempts, objects
+from leeway_operators.core import attempts, traffic
 from leeway_operators.core.actions import Plan, SetStatus
-from leeway_operators.core.advance import CANDIDATE_LOST, MIRROR_UNSUPPORTED, step_of
 from leeway_operators.core.commanded import execute
-from leeway_operators.core.converge import HANDOVER, converge, replicas, route_stands
+from leeway_operators.core.converge import HANDOVER, converge
 from leeway_operators.core.evidence import Evidence
 from leeway_operators.core.judge import advised, judged, warnings
-from leeway_operators.core.model import SLOTS, Analysis, Arm, Followed, Rollout, Seen, Slot, Status, Weights, other
-from leeway_operators.core.stages import compare, is_held, keep_or_lose, unmirrored
+from leeway_operators.core.model import SLOTS, Arm, Followed, Rollout, Seen, Slot, Status, Weights, other
+from leeway_operators.core.stages import compare, keep_or_lose, unmirrored
 from leeway_operators.core.strategy import Strategy, strategy_of
 from leeway_operators.core.turn import Turn
-from leeway_operators.core.verify import Check, verify, verify_serving, verify_warm
+from leeway_operators.core.verify import Check
 
 # Pods are asked for their word, which no watch reports.
 LOOK_AGAIN = timedelta(seconds=2)
 LOOK_AGAIN_FAILED = timedelta(seconds=15)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Checks:
-    """What the candidate's slot was found to be: fit to take (more) traffic, and fit to keep what it has."""
-
-    take: Check
-    keep: Check
 
 
 def plan(
@@ -72,17 +62,18 @@ def plan(
     turn = attempts.expire_previous(turn, strategy, seen, paused=paused)
     turn = attempts.choose_candidate(turn, strategy, seen, paused=paused, frozen=frozen is not None)
 
-    checks = _check_candidate(turn.status, strategy, rollout, seen, now)
+    checks = traffic.check_candidate(turn.status, strategy, rollout, seen, now)
     check = checks.take if checks is not None else None
     turn = attempts.begin(turn, strategy, check, paused=paused, frozen=frozen is not None)
     if checks is not None:
         turn = keep_or_lose(turn, checks.take, checks.keep)
     turn = unmirrored(turn, strategy, seen)
-    if evidence is not None:
+    # Counts of a route that somebody has changed, or that is about to change, belong to no weight.
+    if evidence is not None and traffic.is_as_decided(turn, strategy, seen, checks):
         turn = compare(turn, strategy, evidence, check, still=paused or frozen is not None)
     if turn.status.candidate is None:
         checks = check = None
-    turn, exposed = _shared(turn, strategy, seen, checks, paused=paused, frozen=frozen is not None)
+    turn, exposed = traffic.shared(turn, strategy, seen, checks, paused=paused, frozen=frozen is not None)
 
     stopped = _stopped(rollout, turn.status, frozen)
     if check is not None and check.state == "Failed":
@@ -139,12 +130,15 @@ def _clocked(turn: Turn) -> Turn:
 def _recover(turn: Turn, seen: Seen) -> Turn:
     """A status that was lost (an object restored from a backup) is rebuilt from who has the traffic."""
     status = turn.status
-    if status.stable is not None or status.candidate is not None or seen.route is None:
+    if status.stable is not None or seen.route is None:
         return turn
     # The larger share is stable's: a candidate that had the smaller one begins anew.
+    candidate = status.candidate.slot if status.candidate is not None else None
     for slot in sorted(SLOTS, key=seen.route.weights.of, reverse=True):
         release = seen.slots[slot].release
-        if seen.route.weights.of(slot) > 0 and release is not None and not seen.slots[slot].stopped:
+        if slot == candidate or seen.route.weights.of(slot) == 0:
+            continue
+        if release is not None and not seen.slots[slot].stopped:
             stable = Arm(slot=slot, release=release, since=turn.now)
             return turn.having(stable=stable, weights=Weights.all_on(slot))
     return turn
@@ -158,7 +152,7 @@ def _note_route(turn: Turn, seen: Seen) -> Turn:
     return turn.having(route=Followed(generation=route.generation, since=turn.now))
 
 
-# ----------------------------------------------------------------------------------------- where traffic may go
+# --------------------------------------------------------------------------------------------------- what follows
 
 
 def _stopped(rollout: Rollout, status: Status, frozen: str | None) -> tuple[str, str] | None:
@@ -171,99 +165,6 @@ def _stopped(rollout: Rollout, status: Status, frozen: str | None) -> tuple[str,
     if status.paused_by is not None:
         return "Paused", f"{status.paused_by.by} has paused version {version}; kubectl leeway resume goes on"
     return None
-
-
-def _check_candidate(status: Status, strategy: Strategy, rollout: Rollout, seen: Seen, now: datetime) -> _Checks | None:
-    arm = status.candidate
-    if arm is None:
-        return None
-    slot = seen.slots[arm.slot]
-    keep = verify_serving(arm, slot)
-    name = objects.runtime_copy_name(rollout.name, arm.slot, arm.release.revision)
-    if not slot.runs(arm.release.revision) and seen.runtime is None and name not in seen.copies:
-        missing = f"ServingRuntime {rollout.spec['runtime']} does not exist in namespace {rollout.namespace}"
-        return _Checks(take=Check(state="Failed", reason="RuntimeNotFound", message=missing), keep=keep)
-    if attempts.is_undo(status):
-        return _Checks(take=verify_warm(arm, slot), keep=keep)
-    if _is_shadow(status, strategy) and seen.mirrors is False:
-        lacks = "the GatewayClass does not list HTTPRouteRequestMirror among what it supports; take the shadow step out"
-        return _Checks(take=Check(state="Failed", reason=MIRROR_UNSUPPORTED, message=lacks), keep=keep)
-    needed = replicas(rollout, status, seen, arm.slot, now) if arm.slot in seen.hpas else 1
-    return _Checks(take=verify(arm, slot, needed), keep=keep)
-
-
-def _is_shadow(status: Status, strategy: Strategy) -> bool:
-    if status.stable is None or status.promoting is not None or not strategy.steps:
-        return False
-    return (step_of(strategy, status.analysis) if status.analysis is not None else strategy.steps[0]).shadow
-
-
-def _shared(
-    turn: Turn, strategy: Strategy, seen: Seen, checks: _Checks | None, *, paused: bool, frozen: bool
-) -> tuple[Turn, bool]:
-    """The weights, and whether the candidate may be reached without weight: by copies, or by a header."""
-    weights = _weights(turn, strategy, seen, checks, paused=paused, frozen=frozen)
-    changed = weights != turn.status.weights
-    turn = turn.having(weights=weights)
-    arms, analysis = analyses.arms_of(turn.status), turn.status.analysis
-    if arms is None or analysis is None:
-        return turn, False
-    on_probation = turn.status.candidate is None
-    if changed and not on_probation and analysis.step_since != turn.now:
-        # Lost, found again, or another share in the strategy: what Pass is judged on begins anew.
-        analysis = analyses.fresh_step(analysis, analysis.step, turn.now)
-    reached = on_probation or _is_reached(turn.status, strategy, analysis, checks)
-    stands = reached and route_stands(turn.rollout, turn.status, seen, exposed=reached and not on_probation)
-    followed = attempts.followed_since(turn.status, seen) if stands else None
-    since = analysis.evidence_since or (followed + attempts.GATEWAY_LAG if followed is not None else None)
-    analysis = replace(analysis, evidence_since=since if followed is not None else None)
-    return turn.having(analysis=analysis), reached and not on_probation
-
-
-def _is_reached(status: Status, strategy: Strategy, analysis: Analysis, checks: _Checks | None) -> bool:
-    """Whether the candidate has, and may have, what its step gives it."""
-    if status.candidate is None or checks is None or not checks.keep.ok:
-        return False
-    lost = is_held(analysis, CANDIDATE_LOST) or is_held(analysis, MIRROR_UNSUPPORTED)
-    return not lost and status.weights.of(status.candidate.slot) == step_of(strategy, analysis).weight
-
-
-def _weights(
-    turn: Turn, strategy: Strategy, seen: Seen, checks: _Checks | None, *, paused: bool, frozen: bool
-) -> Weights:
-    """More only to what is verified, what it has only to what serves, and stable has the rest."""
-    status = turn.status
-    stable, candidate, previous = status.stable, status.candidate, status.previous
-    if candidate is not None and checks is not None:
-        now_has = status.weights.of(candidate.slot)
-        wanted = _wanted(status, strategy)
-        held_back = paused if status.promoting == "Reverted" else paused or frozen
-        if held_back and status.promoting not in attempts.ORDERED_UNDO:
-            wanted = min(wanted, now_has)
-        if wanted > now_has and not checks.take.ok:
-            wanted = now_has
-        share = wanted if checks.keep.ok else 0
-        return _split(candidate.slot, share, rest=stable is not None)
-    if stable is None:
-        return Weights()
-    kept = strategy.probation_weight if status.probation_until is not None else 0
-    if previous is None or not kept or not verify_serving(previous, seen.slots[previous.slot]).ok:
-        return Weights.all_on(stable.slot)
-    return _split(previous.slot, kept, rest=True)
-
-
-def _wanted(status: Status, strategy: Strategy) -> int:
-    if status.promoting is not None:
-        return attempts.full_share(strategy, status)
-    analysis = status.analysis
-    if analysis is None or is_held(analysis, CANDIDATE_LOST):
-        return 0
-    return step_of(strategy, analysis).weight
-
-
-def _split(slot: Slot, share: int, *, rest: bool) -> Weights:
-    remains = 100 - share if rest else 0
-    return Weights(a=share, b=remains) if slot == "a" else Weights(a=remains, b=share)
 
 
 def _again_in(turn: Turn, strategy: Strategy, seen: Seen, check: Check | None) -> timedelta | None:

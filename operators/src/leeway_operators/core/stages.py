@@ -11,7 +11,7 @@ from leeway_operators.core.advance import (
     ROLLBACK_REASONS,
     Move,
     decide,
-    share,
+    shares_traffic,
     step_of,
     steps_of,
     told,
@@ -43,7 +43,8 @@ def compare(turn: Turn, strategy: Strategy, evidence: Evidence, check: Check | N
         kept = strategy.probation_weight
         weight = 1 - kept / 100 if kept > 0 else None
     else:
-        weight = share(strategy, analysis)
+        # What it has, which is what was counted; the strategy may have changed since.
+        weight = status.weights.of(arms.candidate.slot) / 100 if shares_traffic(strategy, analysis) else None
     sample = float(turn.rollout.spec["capture"]["sample"])
     seen = analyses.looked(strategy, analysis, evidence, arms, weight=weight, sample=sample, now=turn.now)
     turn = turn.having(analysis=seen.analysis)
