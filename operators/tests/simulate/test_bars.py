@@ -15,24 +15,37 @@ from leeway_operators.simulate.bars import Bar, Measured
 from leeway_operators.simulate.rows import every_bar
 from leeway_operators.simulate.table import measure_bar
 
-CELLS = ("errors 0.001, 100/s", "errors 0.01, 10/s", "errors 0.05, 1/s", "all gates", "ratio")
+ROLLOUTS = {4: 500, 5: 500, 6: 500, 7: 500, 8: 2000, 9: 1000, 10: 1000, 11: 500, 12: 500, 13: 500}
+"""By row."""
+DAYS = {
+    "peeked": 300,
+    "errors 0.001, 100/s": 1000,
+    "errors 0.01, 10/s": 1000,
+    "errors 0.05, 1/s": 1000,
+    "5/s, ticks of 30 s: rolled back": 400,
+    "50/s, ticks of 30 s: rolled back": 400,
+    "5/s, ticks of 30 s: held": 400,
+    "sample ratio": 500,
+}
 """Of rows over a day of looks, those that are run here."""
-ROLLOUTS = dict.fromkeys(range(1, 14), 500) | {1: 1000, 2: 1000, 3: 300, 8: 2000, 9: 1000, 10: 1000}
 BARS = every_bar()
 
 
-def run_here(bar: Bar) -> bool:
-    return "24 h" not in bar.what or any(cell in bar.what for cell in CELLS)
+def rollouts_here(bar: Bar) -> int:
+    """How many of a row; 0: left to the whole table."""
+    if "24 h" not in bar.what:
+        return ROLLOUTS[bar.row]
+    return next((rollouts for cell, rollouts in DAYS.items() if cell in bar.what), 0)
 
 
-INDICES = [index for index, bar in enumerate(BARS) if run_here(bar)]
+INDICES = [index for index, bar in enumerate(BARS) if rollouts_here(bar)]
 
 
 @pytest.fixture(scope="module")
 def measuring() -> Iterator[dict[int, Future[Measured]]]:
     """All at once, on all cores."""
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        yield {index: pool.submit(measure_bar, index, ROLLOUTS[BARS[index].row]) for index in INDICES}
+        yield {index: pool.submit(measure_bar, index, rollouts_here(BARS[index])) for index in INDICES}
 
 
 @pytest.mark.parametrize("index", INDICES, ids=lambda index: BARS[index].what)

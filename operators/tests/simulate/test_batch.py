@@ -8,9 +8,12 @@ from leeway_operators.evidence.findings import GATES
 from leeway_operators.evidence.ticks import CounterTick, Pair
 from leeway_operators.simulate.bars import begin
 from leeway_operators.simulate.batch import choose, fresh, harmed, keep, passed, spread
+from leeway_operators.simulate.traffic import Arm, Traffic, constant
 
 Column = NDArray[np.float64]
 TICKS = 60
+ARM = Arm(errors=constant(0.01), slow=constant(0.05), loss=0.2, score=0.3)
+TRAFFIC = Traffic(rps=30, stable=ARM, candidate=ARM)
 
 
 def pair(candidate: float | Column, stable: float | Column) -> Pair:
@@ -72,10 +75,13 @@ def test_who_waits_keeps_its_evidence() -> None:
 
 def test_three_rollouts_are_not_taken_for_three_alternatives() -> None:
     """The tests keep a few alternatives side by side; as many rollouts must not be mixed up with them."""
+    rng = np.random.default_rng(1)
     for size in range(1, 8):
         experiment = fresh(spread(begin(*GATES), size), size)
         for _ in range(3):
-            experiment = experiment.with_counters(tick(np.full(size, 2.0)))
+            arrived = TRAFFIC.counters(rng, time=0, seconds=10, weight=0.5, rollouts=size)
+            weighed = experiment.with_counters(arrived).with_detector(TRAFFIC.detector(rng, arrived))
+            experiment = choose(np.arange(size) < 1, weighed, experiment)
         left = keep(np.arange(size) < 1, fresh(experiment, size))
         assert evidence(left)[0].shape == (1,)
         assert passed(left.with_counters(tick(np.full(1, 2.0)))).shape == (1,)

@@ -32,7 +32,7 @@ def test_a_bad_version_is_rolled_back_and_the_page_says_at_what_cost(tmp_path: P
 
 
 def test_the_same_seed_prints_the_same_page_and_another_another(tmp_path: Path) -> None:
-    arguments = ("--error-rate-stable", "0.01", "--error-rate-candidate", "0.015", "--rollouts", "50", "--seed")
+    arguments = ("--error-rate-stable", "0.01", "--error-rate-candidate", "0.04", "--rollouts", "20", "--seed")
     pages = [simulated(tmp_path, *arguments, seed)[1] for seed in ("1", "1", "2")]
     assert pages[0] == pages[1] != pages[2]
 

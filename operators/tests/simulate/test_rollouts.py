@@ -123,3 +123,31 @@ def test_a_higher_chance_of_errors_is_never_a_better_one() -> None:
     assert shares[0] > 0.95
     assert shares[2] < 0.05
     assert shares[0] >= shares[1] >= shares[2]
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        Arm(errors=constant(0.01), slow=constant(0.4), loss=0.2, score=0.3),
+        Arm(errors=constant(0.01), slow=constant(0.05), loss=0.4, score=0.3),
+        Arm(errors=constant(0.01), slow=constant(0.05), loss=0.2, score=0.8),
+    ],
+    ids=["slower", "more often wrong", "other answers"],
+)
+def test_harm_that_errors_do_not_show_rolls_back(candidate: Arm) -> None:
+    stable = Arm(errors=constant(0.01), slow=constant(0.05), loss=0.2, score=0.3)
+    arrives = Traffic(rps=50, stable=stable, candidate=candidate)
+    outcomes = try_out(strategy(), arrives, rollouts=20, rng=np.random.default_rng(1))
+    assert outcomes.rolled_back.all()
+    good = replace(arrives, candidate=stable)
+    assert not try_out(strategy(), good, rollouts=20, rng=np.random.default_rng(1)).rolled_back.any()
+
+
+def test_a_shadow_that_all_traffic_is_mirrored_to_is_judged_on_pairs() -> None:
+    wish = strategy(steps=[{"weight": 0, "shadow": True}], analysis={"gates": {"predictions": {}}, "deadline": "2h"})
+    stable = Arm(errors=constant(0.01), slow=constant(0.05), score=0.3)
+    for score, promoted in ((0.3, True), (0.6, False)):
+        arrives = Traffic(rps=50, stable=stable, candidate=replace(stable, score=score))
+        outcomes = try_out(wish, arrives, rollouts=20, rng=np.random.default_rng(1))
+        assert (outcomes.promoted == promoted).all()
+        assert (outcomes.rolled_back != promoted).all()

@@ -21,7 +21,8 @@ def spread(experiment: Experiment, rollouts: int) -> Experiment:
 
 def keep(rows: Flags, experiment: Experiment) -> Experiment:
     """Only these rollouts of an experiment that was spread."""
-    kept: Experiment = _mapped(lambda array: array[rows], experiment)
+    # Where a state has begun since, with the first answers of a model, a plain number is the same in all rollouts.
+    kept: Experiment = _mapped(lambda array: array[rows] if array.ndim else array, experiment)
     return kept
 
 
@@ -63,7 +64,8 @@ def _mapped(function: Callable[..., NDArray[Any]], *values: Any) -> Any:
     if isinstance(first, np.ndarray):
         return function(*values)
     if isinstance(first, Mapping):
-        return {name: _mapped(function, *(value[name] for value in values)) for name in first}
+        # An output of the model that was seen at this tick first has no other state to choose.
+        return {name: _mapped(function, *(value.get(name, first[name]) for value in values)) for name in first}
     if not is_dataclass(first) or isinstance(first, type):
         return first
     return type(first)(

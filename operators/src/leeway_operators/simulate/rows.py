@@ -80,6 +80,7 @@ def all_gates() -> list[Bar]:
                     must=SHIPPED,
                     unit="share",
                     measure=wrongly(scenario, asked(question, begin(*GATES, alpha=SHIPPED))),
+                    rollouts=1000,
                 )
             )
     return bars
