@@ -54,7 +54,7 @@ def cluster(server: ApiServer) -> Iterator[Cluster]:
             self.end_headers()
             self.wfile.write(raw)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 the base class looks for these
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 the base class looks for these
 
         def log_message(self, *_: object) -> None: ...
 
@@ -117,10 +117,37 @@ def test_what_exists_is_left_as_it_is(server: ApiServer, cluster: Cluster) -> No
     assert server.last[:2] == ("POST", "/apis/events.k8s.io/v1/namespaces/models/events")
 
 
+def test_what_belongs_to_the_cluster_has_no_namespace_and_may_be_kept_from_us(
+    server: ApiServer, cluster: Cluster
+) -> None:
+    server.answers = [(200, ITEM), (403, {})]
+    assert cluster.get(api.GATEWAY_CLASSES, None, "envoy") == ITEM
+    assert server.last[:2] == ("GET", "/apis/gateway.networking.k8s.io/v1/gatewayclasses/envoy")
+    with pytest.raises(api.ForbiddenError, match="gatewayclasses envoy"):
+        cluster.get(api.GATEWAY_CLASSES, None, "envoy")
+
+
+def test_records_are_made_once_and_removed(server: ApiServer, cluster: Cluster) -> None:
+    server.answers = [(201, ITEM), (409, {}), (200, {}), (404, {})]
+    cluster.create(api.CONFIG_MAPS, BODY)
+    assert server.last[:2] == ("POST", "/api/v1/namespaces/models/configmaps")
+    cluster.create(api.CONFIG_MAPS, BODY)
+    cluster.delete(api.CONFIG_MAPS, "models", "flights")
+    assert server.last[:2] == ("DELETE", "/api/v1/namespaces/models/configmaps/flights")
+    cluster.delete(api.CONFIG_MAPS, "models", "flights")
+
+
+def test_a_lease_is_written_over_only_if_nobody_was_faster(server: ApiServer, cluster: Cluster) -> None:
+    server.answers = [(200, ITEM), (409, {})]
+    assert cluster.replace(api.LEASES, ITEM)
+    assert server.last[:2] == ("PUT", "/apis/coordination.k8s.io/v1/namespaces/models/leases/flights")
+    assert not cluster.replace(api.LEASES, ITEM)
+
+
 @pytest.mark.parametrize("status", [403, 500])
 def test_every_other_answer_is_an_error(server: ApiServer, cluster: Cluster, status: int) -> None:
     server.answers = [(status, {})] * 4
-    with pytest.raises(kubernetes.client.ApiException):
+    with pytest.raises((kubernetes.client.ApiException, api.ForbiddenError)):
         cluster.get(api.HPAS, "models", "flights-a-scale")
     with pytest.raises(kubernetes.client.ApiException):
         cluster.create(api.EVENTS, BODY)

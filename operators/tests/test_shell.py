@@ -1,7 +1,11 @@
 """The thin parts: queue, controller, metrics, probe, health."""
 
 import json
+import threading
+import time
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -55,6 +59,20 @@ def test_a_failing_key_comes_back_later_each_time_and_at_most_after_a_minute() -
     assert queue.failed(KEY).total_seconds() == 1
 
 
+def test_a_key_is_one_workers_until_it_is_done() -> None:
+    clock, another = Clock(), (NAMESPACE, "another")
+    queue = Queue(clock)
+    queue.add(KEY)
+    assert queue.pop(NOW) == KEY
+    queue.add(KEY)
+    clock.now = 1
+    queue.add(another)
+    assert queue.pop(NOW) == another
+    assert queue.pop(NOW) is None
+    queue.done(KEY)
+    assert queue.pop(NOW) == KEY
+
+
 def test_a_closed_queue_gives_nothing() -> None:
     queue = Queue(Clock())
     queue.add(KEY)
@@ -63,6 +81,15 @@ def test_a_closed_queue_gives_nothing() -> None:
 
 
 # ---------------------------------------------------------------------------------------------- controller
+
+
+class Nothing:
+    """A cluster without any object."""
+
+    def watch(self, *_: object) -> Iterator[dict[str, Any] | None]:
+        """Lists nothing, and is then lost."""
+        yield None
+        raise ConnectionError("the watch is lost")
 
 
 def controller(world: World, clock: Clock, metrics: Metrics) -> tuple[Controller, Queue]:
@@ -132,11 +159,47 @@ def test_an_error_is_one_line_too(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_worker_that_hangs_is_not_alive() -> None:
-    world, clock = World(), Clock()
-    worker, _ = controller(world, clock, Metrics(CollectorRegistry()))
-    assert worker.alive
+    clock, told = Clock(), []
+
+    def reconcile(*_: str) -> None:
+        told.append(made.alive)
+        clock.now += 301
+        told.append(made.alive)
+        made.stop(NOW)
+
+    queue, metrics = Queue(clock), Metrics(CollectorRegistry())
+    made = Controller(Nothing(), None, reconcile=reconcile, queue=queue, metrics=metrics, monotonic=clock)
     clock.now = 301
-    assert not worker.alive
+    assert made.alive  # it stands by: nothing is under way
+    queue.add(KEY)
+    made.work(0)
+    assert told == [True, False]
+
+
+def test_models_are_looked_at_side_by_side_and_each_by_one_worker() -> None:
+    keys = [(NAMESPACE, f"model-{number}") for number in range(3)]
+    together, looked = threading.Barrier(3, timeout=10), threading.Semaphore(0)
+    busy: set[str] = set()
+    twice: list[str] = []
+
+    def reconcile(_: str, name: str) -> Reconciled | None:
+        twice.extend({name} & busy)
+        busy.add(name)
+        together.wait()  # passes only while three models are looked at
+        busy.remove(name)
+        looked.release()
+        return None
+
+    queue = Queue(time.monotonic)
+    metrics = Metrics(CollectorRegistry())
+    many = Controller(Nothing(), None, reconcile=reconcile, queue=queue, metrics=metrics, monotonic=time.monotonic)
+    many.start()
+    for _ in range(2):
+        for key in keys:
+            queue.add(key)
+        assert all(looked.acquire(timeout=10) for _ in keys)
+    many.stop(timedelta(seconds=10))
+    assert not twice
 
 
 def test_it_is_ready_once_everything_was_listed() -> None:

@@ -25,13 +25,24 @@ EVENTS = Resource("events.k8s.io", "v1", "events")
 SERVICES = Resource("", "v1", "services")
 PODS = Resource("", "v1", "pods")
 CONFIG_MAPS = Resource("", "v1", "configmaps")
+GATEWAYS = Resource("gateway.networking.k8s.io", "v1", "gateways")
+GATEWAY_CLASSES = Resource("gateway.networking.k8s.io", "v1", "gatewayclasses")
+LEASES = Resource("coordination.k8s.io", "v1", "leases")
+
+
+class ForbiddenError(Exception):
+    """The operator has no right to read this."""
 
 
 class Api(Protocol):
     """The API server. Every read is current (no cache); every error but "not found" and "exists" is raised."""
 
-    def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
-        """The object, or None."""
+    def get(self, resource: Resource, namespace: str | None, name: str) -> dict[str, Any] | None:
+        """The object, or None; `namespace` None for what belongs to the whole cluster.
+
+        Raises:
+            ForbiddenError: it may not be read.
+        """
 
     def list(self, resource: Resource, namespace: str | None, selector: str = "") -> list[dict[str, Any]]:
         """Objects by label selector, in one namespace or in all."""

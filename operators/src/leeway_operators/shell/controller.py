@@ -1,4 +1,4 @@
-"""Turns changes of the cluster into reconciliations: watchers fill a queue, one worker empties it."""
+"""Turns changes of the cluster into reconciliations: watchers fill a queue, workers empty it, one key one worker."""
 
 import logging
 import threading
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 RESYNC_SECONDS = 60
 _RETRY_SECONDS = 5.0
 _BEAT = timedelta(seconds=10)
+# Models that are looked at side by side: a look mostly waits, for the API server, pods and the sources of evidence.
+WORKERS = 8
 # What we watch, with the selector and where the key is: a rollout's own name, or our label.
 WATCHED = (
     (api.ROLLOUTS, ""),
@@ -59,7 +61,8 @@ class Controller:
         self._monotonic = monotonic
         self._stopping = threading.Event()
         self._listed: set[api.Resource] = set()
-        self._beat = monotonic()
+        self._beats: dict[int, float] = {}
+        self._workers: list[threading.Thread] = []
 
     @property
     def ready(self) -> bool:
@@ -68,28 +71,40 @@ class Controller:
 
     @property
     def alive(self) -> bool:
-        """False if the worker has been in one reconciliation for five minutes, or has died."""
-        return self._monotonic() - self._beat < timedelta(minutes=5).total_seconds()
+        """False if a worker has been in one reconciliation for five minutes, or has died."""
+        longest = timedelta(minutes=5).total_seconds()
+        return all(self._monotonic() - beat < longest for beat in tuple(self._beats.values()))
 
-    def start_watching(self) -> None:
-        """Start one thread per watched kind."""
+    def start(self) -> None:
+        """Start one thread per watched kind, and the workers."""
+        self._workers = [
+            threading.Thread(target=self.work, args=(number,), name=f"worker-{number}") for number in range(WORKERS)
+        ]
+        for worker in self._workers:
+            worker.start()
         for resource, selector in WATCHED:
             threading.Thread(
                 target=self._watch, args=(resource, selector), name=f"watch-{resource.plural}", daemon=True
             ).start()
 
-    def stop(self) -> None:
-        """Let the worker return after the action it is at."""
+    def stop(self, wait: timedelta) -> None:
+        """Let each worker return after the reconciliation it is at, and wait for that, but not for longer."""
         self._stopping.set()
         self._queue.close()
+        end = self._monotonic() + wait.total_seconds()
+        for worker in self._workers:
+            worker.join(max(end - self._monotonic(), 0))
 
-    def work(self) -> None:
+    def work(self, worker: int) -> None:
         """Reconcile what is due until `stop`."""
         while not self._stopping.is_set():
-            self._beat = self._monotonic()
+            self._beats[worker] = self._monotonic()
             key = self._queue.pop(_BEAT)
             if key is not None:
-                self.work_on(key)
+                try:
+                    self.work_on(key)
+                finally:
+                    self._queue.done(key)
 
     def work_on(self, key: Key) -> None:
         """One reconciliation; an error is logged, counted and tried again later."""

@@ -7,14 +7,15 @@ from typing import Any, cast
 import kubernetes.client as k8s
 from kubernetes.watch import Watch
 
-from leeway_operators.shell.api import PODS, SERVICES, Resource
+from leeway_operators.shell.api import CONFIG_MAPS, PODS, SERVICES, ForbiddenError, Resource
 
 FIELD_MANAGER = "leeway-operator"
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
-_NOT_FOUND, _CONFLICT = 404, 409
+_FORBIDDEN, _NOT_FOUND, _CONFLICT = 403, 404, 409
 # Connect and read: a server that does not answer is asked again by the queue, not waited for.
 _TIMEOUT = (3.0, 15.0)
+_LEASE_TIMEOUT = (3.0, 3.0)
 
 
 class Cluster:
@@ -24,9 +25,18 @@ class Cluster:
         self._objects = k8s.CustomObjectsApi(client)
         self._core = k8s.CoreV1Api(client)
 
-    def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
-        """The object, or None."""
+    def get(self, resource: Resource, namespace: str | None, name: str) -> dict[str, Any] | None:
+        """The object, or None; `namespace` None for what belongs to the whole cluster.
+
+        Raises:
+            ForbiddenError: it may not be read.
+        """
         try:
+            if namespace is None:
+                everywhere = self._objects.get_cluster_custom_object(
+                    resource.group, resource.version, resource.plural, name, _request_timeout=_TIMEOUT
+                )
+                return cast("dict[str, Any]", everywhere)
             if resource == SERVICES:
                 raw: Any = self._core.read_namespaced_service(
                     name, namespace, _preload_content=False, _request_timeout=_TIMEOUT
@@ -38,6 +48,8 @@ class Cluster:
         except k8s.ApiException as error:
             if error.status == _NOT_FOUND:
                 return None
+            if error.status == _FORBIDDEN:
+                raise ForbiddenError(f"{resource.plural} {name}: {error.reason}") from error
             raise
         return cast("dict[str, Any]", found)
 
@@ -111,13 +123,20 @@ class Cluster:
 
     def create(self, resource: Resource, body: Mapping[str, Any]) -> None:
         """Create; an object that exists is left as it is."""
+        namespace = body["metadata"]["namespace"]
+        document: Any = dict(body)
         try:
+            if resource == CONFIG_MAPS:
+                self._core.create_namespaced_config_map(
+                    namespace, document, field_manager=FIELD_MANAGER, _request_timeout=_TIMEOUT
+                )
+                return
             self._objects.create_namespaced_custom_object(
                 resource.group,
                 resource.version,
-                body["metadata"]["namespace"],
+                namespace,
                 resource.plural,
-                dict(body),
+                document,
                 field_manager=FIELD_MANAGER,
                 _request_timeout=_TIMEOUT,
             )
@@ -146,9 +165,33 @@ class Cluster:
     def delete(self, resource: Resource, namespace: str, name: str) -> None:
         """Delete; an object that is gone is no error."""
         try:
+            if resource == CONFIG_MAPS:
+                self._core.delete_namespaced_config_map(name, namespace, _request_timeout=_TIMEOUT)
+                return
             self._objects.delete_namespaced_custom_object(
                 resource.group, resource.version, namespace, resource.plural, name, _request_timeout=_TIMEOUT
             )
         except k8s.ApiException as error:
             if error.status != _NOT_FOUND:
                 raise
+
+    def replace(self, resource: Resource, body: Mapping[str, Any]) -> bool:
+        """Write over the version that `body` names by its resourceVersion; False if there is a newer one."""
+        metadata = body["metadata"]
+        try:
+            self._objects.replace_namespaced_custom_object(
+                resource.group,
+                resource.version,
+                metadata["namespace"],
+                resource.plural,
+                metadata["name"],
+                dict(body),
+                field_manager=FIELD_MANAGER,
+                # A leader that waits for long is none any more.
+                _request_timeout=_LEASE_TIMEOUT,
+            )
+        except k8s.ApiException as error:
+            if error.status == _CONFLICT:
+                return False
+            raise
+        return True

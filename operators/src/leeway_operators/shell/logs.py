@@ -35,6 +35,7 @@ def configure() -> None:
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # one line per probe is no news
+    logging.getLogger("stamina").setLevel(logging.ERROR)  # what a source did not say in the end is in the status
 
 
 def fields_of(result: Reconciled) -> Mapping[str, Any]:

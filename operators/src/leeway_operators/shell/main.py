@@ -3,30 +3,52 @@
 import argparse
 import signal
 import socket
+import sys
+import threading
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import kubernetes.client
 import kubernetes.config
 from prometheus_client import CollectorRegistry, start_http_server
 
-from leeway_operators.core.evidence import Evidence, Missing
 from leeway_operators.shell import logs
-from leeway_operators.shell.controller import Controller
+from leeway_operators.shell.controller import WORKERS, Controller
+from leeway_operators.shell.detector import Detector
 from leeway_operators.shell.health import serve_health
 from leeway_operators.shell.kube import Cluster
+from leeway_operators.shell.leader import Guarded, Leader
 from leeway_operators.shell.metrics import Metrics
 from leeway_operators.shell.probe import HttpProbe
+from leeway_operators.shell.prometheus import Prometheus
 from leeway_operators.shell.queue import Queue
 from leeway_operators.shell.reconcile import Reconciler
+from leeway_operators.shell.source import Source
+from leeway_operators.shell.sources import Sources
+
+_OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_LEASE = "leeway-operator"
+# At the end, for looks that are under way; a Lease that is not renewed meanwhile lasts as long.
+_LAST_LOOK = timedelta(seconds=5)
 
 
 def arguments() -> argparse.ArgumentParser:
-    """The command line."""
+    """The command line. An empty text is the same as none, so that a chart may always name every flag."""
     parser = argparse.ArgumentParser(prog="leeway-operator", description="Releases the models of ModelRollouts.")
     parser.add_argument(
         "--sink-url", help="where requests and predictions are reported to; without it nothing is captured"
+    )
+    parser.add_argument(
+        "--prometheus-url", help="where the counters of servers and gateway are; without it rollouts hold"
+    )
+    parser.add_argument("--detector-url", help="the drift detector; without it its gates have no evidence")
+    parser.add_argument(
+        "--freeze", metavar="REASON", help="nothing moves forward anywhere; rollbacks and undos still do"
+    )
+    parser.add_argument(
+        "--leader-elect", action="store_true", help="act only while holding a Lease, for several replicas"
     )
     parser.add_argument("--namespace", help="the only namespace to look at (default: all)")
     parser.add_argument("--metrics-port", type=int, default=8082)
@@ -42,41 +64,83 @@ def connect() -> kubernetes.client.ApiClient:
     except kubernetes.config.ConfigException:
         kubernetes.config.load_kube_config(client_configuration=configuration)
     # Once, for a connection that the server has closed meanwhile; everything else the queue tries again, so that no
-    # reconciliation hangs on one question while other models wait.
+    # reconciliation hangs on one question.
     configuration.retries = 1
+    # One connection for each worker and each watch, and for the Lease.
+    configuration.connection_pool_maxsize = 2 * WORKERS
     return kubernetes.client.ApiClient(configuration)
 
 
+def sources(prometheus_url: str | None, detector_url: str | None) -> Sources:
+    """Both sources; one without an address has nothing to say.
+
+    Raises:
+        ValueError: an address is no http(s) URL.
+    """
+    return Sources(
+        Prometheus(Source("Prometheus", prometheus_url) if prometheus_url else None),
+        Detector(Source("the drift detector", detector_url) if detector_url else None),
+        at_once=WORKERS,
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run until SIGTERM or SIGINT."""
-    options = arguments().parse_args(argv)
+    """Run until SIGTERM or SIGINT, or until another operator leads."""
+    parser = arguments()
+    options = parser.parse_args(argv)
+    try:
+        evidence = sources(options.prometheus_url, options.detector_url)
+    except ValueError as error:
+        parser.error(str(error))
     logs.configure()
-    cluster = Cluster(connect())
+    cluster, identity = Cluster(connect()), socket.gethostname()
+    leader = _leader(cluster, options.namespace, identity) if options.leader_elect else None
     registry = CollectorRegistry()
     metrics, queue = Metrics(registry), Queue(time.monotonic)
-    unknown = Evidence(
-        counters=Missing(reason="the operator knows no metrics store"),
-        detector=Missing(reason="the operator knows no drift detector"),
-    )
     reconciler = Reconciler(
-        cluster,
+        cluster if leader is None else Guarded(cluster, leader),
         HttpProbe(),
-        lambda: datetime.now(UTC),
+        _now,
         options.sink_url,
-        socket.gethostname(),
-        sources=lambda *_: unknown,
+        identity,
+        sources=evidence,
+        frozen=options.freeze or None,
     )
     controller = Controller(
         cluster,
-        options.namespace,
+        options.namespace or None,
         reconcile=reconciler.reconcile,
         queue=queue,
         metrics=metrics,
         monotonic=time.monotonic,
     )
+    ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: controller.stop())
+        signal.signal(number, lambda *_: ended.set())
     start_http_server(options.metrics_port, registry=registry)
-    serve_health(options.health_port, {"/healthz": lambda: controller.alive, "/readyz": lambda: controller.ready})
-    controller.start_watching()
-    controller.work()
+    # A replica that stands by is ready: it is there to take over.
+    checks = {
+        "/healthz": lambda: controller.alive,
+        "/readyz": lambda: controller.ready or (leader is not None and not leader.leads),
+    }
+    serve_health(options.health_port, checks)
+    if leader is None:
+        controller.start()
+        ended.wait()
+        controller.stop(_LAST_LOOK)
+        return
+    leader.campaign(ended.wait, controller.start)
+    controller.stop(_LAST_LOOK)
+    leader.release()
+    if not ended.is_set():
+        sys.exit("leadership is lost; a fresh process stands by")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _leader(cluster: Cluster, namespace: str | None, identity: str) -> Leader:
+    # In the watched namespace, if there is but one: there it has its rights, and no other operator watches that one.
+    own = _OWN_NAMESPACE.read_text().strip() if _OWN_NAMESPACE.exists() else "default"
+    return Leader(cluster, namespace or own, _LEASE, identity, clock=_now, monotonic=time.monotonic)

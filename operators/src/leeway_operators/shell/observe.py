@@ -18,6 +18,7 @@ from leeway_operators.core.model import (
     Weights,
     Word,
 )
+from leeway_operators.core.strategy import strategy_of
 from leeway_operators.shell import api
 from leeway_operators.shell.probe import Probe
 
@@ -35,6 +36,7 @@ _TROUBLE = frozenset(
     }
 )
 SERVICE_NAME = "kubernetes.io/service-name"
+MIRRORING = "HTTPRouteRequestMirror"
 
 
 def observe(cluster: api.Api, probe: Probe, rollout: Rollout, ask: Slot | None) -> Seen:
@@ -83,7 +85,24 @@ def observe(cluster: api.Api, probe: Probe, rollout: Rollout, ask: Slot | None) 
         foreign=tuple(
             f"{item['kind']} {item['metadata']['name']}" for item in needed if _label(item, objects.LABEL_MODEL) != name
         ),
+        mirrors=_mirrors(cluster, rollout) if any(step.shadow for step in strategy_of(rollout.spec).steps) else None,
     )
+
+
+def _mirrors(cluster: api.Api, rollout: Rollout) -> bool | None:
+    """Whether the gateway's class says that it mirrors requests; None: it does not say, or may not be read."""
+    gateway = rollout.spec["endpoint"]["gateway"]
+    try:
+        found = cluster.get(api.GATEWAYS, gateway.get("namespace", rollout.namespace), gateway["name"])
+        chosen = found["spec"]["gatewayClassName"] if found is not None else None
+        kind = cluster.get(api.GATEWAY_CLASSES, None, chosen) if chosen is not None else None
+    except api.ForbiddenError:
+        return None  # an operator of one namespace has no right to what belongs to the cluster
+    features = (kind or {}).get("status", {}).get("supportedFeatures")
+    if not features:
+        return None
+    # A list of names, and of objects with a name since Gateway API 1.3.
+    return MIRRORING in {entry["name"] if isinstance(entry, Mapping) else entry for entry in features}
 
 
 def _label(item: Mapping[str, Any], key: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The keys that wait for a reconciliation: each at most once, each at its time."""
+"""The keys that wait for a reconciliation: each at most once, each at its time, none while it is being worked on."""
 
 import threading
 from collections.abc import Callable
@@ -12,13 +12,14 @@ _LAST_RETRY = timedelta(minutes=1)
 
 
 class Queue:
-    """A work queue for one worker. A key that fails comes back after 1 s, 2 s, 4 s … 1 min."""
+    """A work queue for several workers. A key that fails comes back after 1 s, 2 s, 4 s … 1 min."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         """`monotonic` is the clock, in seconds."""
         self._monotonic = monotonic
         self._changed = threading.Condition()
         self._due: dict[Key, float] = {}
+        self._busy: set[Key] = set()
         self._failures: dict[Key, int] = {}
         self._closed = False
 
@@ -27,7 +28,7 @@ class Queue:
         with self._changed:
             due = self._monotonic() + delay.total_seconds()
             self._due[key] = min(due, self._due.get(key, due))
-            self._changed.notify()
+            self._changed.notify_all()
 
     def failed(self, key: Key) -> timedelta:
         """Ask for the key again, later each time; returns the delay."""
@@ -44,23 +45,34 @@ class Queue:
             self._failures.pop(key, None)
 
     def pop(self, wait: timedelta) -> Key | None:
-        """The key that is due first; None if none is within `wait`, or the queue is closed."""
+        """The key that is due first, and is then this worker's until `done`.
+
+        None if none is due within `wait`, or the queue is closed.
+        """
         end = self._monotonic() + wait.total_seconds()
         with self._changed:
             while not self._closed:
                 now = self._monotonic()
-                key = min(self._due, key=self._due.__getitem__, default=None)
-                if key is not None and self._due[key] <= now:
+                waiting = {key: due for key, due in self._due.items() if key not in self._busy}
+                key = min(waiting, key=waiting.__getitem__, default=None)
+                if key is not None and waiting[key] <= now:
                     del self._due[key]
+                    self._busy.add(key)
                     return key
-                until = min(end, self._due[key]) if key is not None else end
+                until = min(end, waiting[key]) if key is not None else end
                 if now >= end:
                     return None
                 self._changed.wait(until - now)
         return None
 
+    def done(self, key: Key) -> None:
+        """The worker has finished with the key; what changed meanwhile may be looked at."""
+        with self._changed:
+            self._busy.discard(key)
+            self._changed.notify_all()
+
     def close(self) -> None:
-        """Wake the worker up for the end."""
+        """Wake the workers up for the end."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

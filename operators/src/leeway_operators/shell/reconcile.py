@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, assert_never
@@ -35,7 +35,18 @@ log = logging.getLogger(__name__)
 
 # In bytes; the API server refuses an Event with a longer one.
 _LONGEST_NOTE = 1024
-
+_APPLIED: Mapping[type[Action], api.Resource] = {
+    ApplySlot: api.INFERENCE_SERVICES,
+    ApplyBundleService: api.SERVICES,
+    ApplyRoute: api.ROUTES,
+    SetMinReplicas: api.HPAS,
+}
+_MADE: Mapping[type[Action], api.Resource] = {
+    CopyRuntime: api.RUNTIMES,
+    DeleteRuntime: api.RUNTIMES,
+    WriteRecord: api.CONFIG_MAPS,
+    DeleteRecord: api.CONFIG_MAPS,
+}
 
 Sources = Callable[[Rollout, Question, Seen], Evidence]
 
@@ -49,6 +60,8 @@ class Reconciled:
     after: Status
     actions: tuple[Action, ...]
     again_in: timedelta | None
+    evidence: Evidence | None = None
+    """What the sources answered, if they were asked."""
 
 
 class Reconciler:
@@ -96,43 +109,36 @@ class Reconciler:
         rollout, before = documents.rollout_of(body), documents.status_of(body)
         # Kubernetes keeps whole seconds; finer ones would differ from what is read back.
         now = self._clock().replace(microsecond=0)
+        for broken in documents.unreadable(body):
+            key = f"{rollout.generation}/{broken}"
+            self._emit(rollout, Emit(key=key, type="Warning", reason="StatusForgotten", message=broken), now)
         seen = self._look(rollout, before)
         question = wants_evidence(rollout, before, now)
         evidence = self._sources(rollout, question, seen) if question is not None else None
         planned = plan(rollout, before, seen, now, self._sink_url, evidence=evidence, frozen=self._frozen)
         for action in planned.actions:
             self._act(rollout, action, now)
-        return Reconciled(rollout, before, planned.status, planned.actions, planned.again_in)
+        return Reconciled(rollout, before, planned.status, planned.actions, planned.again_in, evidence)
 
     def _look(self, rollout: Rollout, status: Status) -> Seen:
         return observe(self._cluster, self._probe, rollout, slot_to_ask(rollout, status))
 
-    def _act(self, rollout: Rollout, action: Action, now: datetime) -> None:  # noqa: C901, PLR0912 one for each
+    def _act(self, rollout: Rollout, action: Action, now: datetime) -> None:
         cluster, namespace = self._cluster, rollout.namespace
         match action:
             case SetStatus():
                 cluster.apply(api.ROLLOUTS, _status_body(rollout, action.status), status=True)
-            case CopyRuntime():
-                cluster.create(api.RUNTIMES, action.body)
-            case ApplySlot():
-                cluster.apply(api.INFERENCE_SERVICES, action.body)
-            case ApplyBundleService():
-                cluster.apply(api.SERVICES, action.body)
+            case ApplySlot() | ApplyBundleService() | ApplyRoute() | SetMinReplicas():
+                cluster.apply(_APPLIED[type(action)], action.body)
+            case CopyRuntime() | WriteRecord():
+                cluster.create(_MADE[type(action)], action.body)
+            case DeleteRuntime() | DeleteRecord():
+                cluster.delete(_MADE[type(action)], namespace, action.name)
             case StopSlot():
                 cluster.annotate(api.INFERENCE_SERVICES, namespace, action.name, {objects.STOP: "true"})
-            case ApplyRoute():
-                cluster.apply(api.ROUTES, action.body)
-            case SetMinReplicas():
-                cluster.apply(api.HPAS, action.body)
-            case DeleteRuntime():
-                cluster.delete(api.RUNTIMES, namespace, action.name)
             case RestartSlot():
                 template = {"spec": {"predictor": {"annotations": {objects.RESTARTED_AT: action.at}}}}
                 cluster.merge(api.INFERENCE_SERVICES, namespace, action.name, template)
-            case WriteRecord():
-                cluster.create(api.CONFIG_MAPS, action.body)
-            case DeleteRecord():
-                cluster.delete(api.CONFIG_MAPS, namespace, action.name)
             case Emit():
                 self._emit(rollout, action, now)
             case _:
@@ -152,7 +158,7 @@ def _status_body(rollout: Rollout, status: Status) -> dict[str, Any]:
         "apiVersion": objects.API_VERSION,
         "kind": objects.KIND,
         "metadata": {"name": rollout.name, "namespace": rollout.namespace},
-        "status": documents.status_document(status),
+        "status": documents.status_document(status, documents.required_by(rollout)),
     }
 
 
