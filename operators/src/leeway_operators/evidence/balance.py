@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from leeway_operators.evidence.bernoulli import DECAY
 from leeway_operators.evidence.state import ANY, LONGEST, MOST_NAMES, Array, Axes, Count, State
@@ -13,8 +14,11 @@ from leeway_operators.evidence.wealth import CAP, CEILING, floored_start, grown_
 
 TELLING = 2
 """Cells that are never merged with others, the last ones: nulls and wrong values."""
+FIRST_TICKS = 10
+"""With data in both arms, before differences of answers are blamed on a version: inputs that differ show by then."""
 SHRINKAGE = 20.0
 """Rows by which an arm's guess leans on both arms together."""
+_DIGITS = 2  # of decayed counts, which only guide guesses: there are many of them in a document
 
 
 def merged(counts: Array) -> Array:
@@ -82,7 +86,7 @@ class Feature(State):
         wealth = grown_over_floor(self.wealth[..., None], gain[..., None], self.ticks, compared)[..., 0]
         seen = counts.sum(axis=(-2, -1), keepdims=True) > 0
         return type(self)(
-            counts=np.where(seen, DECAY * self.counts + counts, self.counts),
+            counts=np.where(seen, np.round(DECAY * self.counts + counts, _DIGITS), self.counts),
             wealth=np.minimum(wealth, CEILING),
             ticks=self.ticks + compared,
         )
@@ -111,6 +115,15 @@ class Balance(State):
     def evidence(self) -> Array:
         """Log e-value: the mean over the features."""
         return log_mean(*(one.wealth for one in self.features.values()))
+
+    @property
+    def unsettled(self) -> NDArray[np.bool_]:
+        """Whether inputs that can be compared were not for long enough to tell."""
+        if not self.features:
+            return np.zeros((), dtype=np.bool_)
+        ticks = np.maximum.reduce(np.broadcast_arrays(*(one.ticks for one in self.features.values())))
+        unsettled: NDArray[np.bool_] = ticks < FIRST_TICKS
+        return unsettled
 
     @property
     def suspect(self) -> str:

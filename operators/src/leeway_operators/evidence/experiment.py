@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from leeway_operators.evidence.balance import Balance
+from leeway_operators.evidence.balance import FIRST_TICKS, Balance
 from leeway_operators.evidence.batch import Batch
 from leeway_operators.evidence.findings import Conclusion, Finding, GateName
 from leeway_operators.evidence.gates import Judgement, loss_finding, prediction_finding, share_finding
@@ -149,15 +149,15 @@ class Experiment:
 
     def verdicts(self) -> Verdicts:
         """What is decided, per rollout."""
-        alpha, suspected = self.settings.alpha_promote, self._suspected
+        alpha, unweighed = self.settings.alpha_promote, self._unweighed
         passes = {gate: one.no_worse.shown(alpha) for gate, one in self.shares.items()}
         enough = -math.log(alpha)
         if self.predictions:
             evidence = self.predictions.within(self.settings.edges("predictions").margin)
-            passes["predictions"] = (evidence >= enough) & ~suspected
+            passes["predictions"] = (evidence >= enough) & ~unweighed
         if self.losses:
             evidence = self.losses.means.difference.within(self.settings.edges("labels").margin)
-            passes["labels"] = (evidence >= enough) & ~suspected
+            passes["labels"] = (evidence >= enough) & ~unweighed
         return Verdicts(
             harm=log_total(*self._harm().values()) >= -math.log(self.settings.alpha_rollback),
             passes=passes,
@@ -236,11 +236,16 @@ class Experiment:
 
     @property
     def _suspected(self) -> NDArray[np.bool_]:
-        """Whether inputs may differ: long before that is certain, no version is blamed for its answers to them."""
+        """Whether inputs may differ: long before that is certain, no version is judged by its answers to them."""
         suspected: NDArray[np.bool_] = self.balance.evidence >= _SUSPICIOUS
         if "dataQuality" in self.shares:
             suspected = suspected | (self.shares["dataQuality"].worse.evidence >= _SUSPICIOUS)
         return suspected
+
+    @property
+    def _unweighed(self) -> NDArray[np.bool_]:
+        """Whether gates that compare answers count for nothing yet."""
+        return self._suspected | self.balance.unsettled
 
     def _harm(self) -> Mapping[GateName, Array]:
         """Log e-values of harm by gate, each with its share of the budget: the sum of the e-values decides."""
@@ -248,9 +253,9 @@ class Experiment:
             gate: one.worse.evidence for gate, one in self.shares.items() if gate in ROLLBACK_POWER
         }
         if self.predictions:
-            evidence["predictions"] = np.where(self._suspected, LEAST, self.predictions.harm)
+            evidence["predictions"] = np.where(self._unweighed, LEAST, self.predictions.harm)
         if self.losses:
-            evidence["labels"] = np.where(self._suspected, LEAST, self.losses.means.difference.beyond.evidence)
+            evidence["labels"] = np.where(self._unweighed, LEAST, self.losses.means.difference.beyond.evidence)
         return {gate: one - math.log(len(evidence)) for gate, one in evidence.items()}
 
     def _broken(self) -> Mapping[str, Array]:
@@ -262,8 +267,12 @@ class Experiment:
 
     def _finding(self, gate: GateName, unavailable: Mapping[GateName, str], *, fails: bool) -> Finding:
         settings, why = self.settings, unavailable.get(gate)
-        if why is None and gate in OF_INPUTS and bool(self._suspected):
-            why = "not weighed while the inputs of the two versions seem to differ"
+        if why is None and gate in OF_INPUTS and bool(self._unweighed):
+            why = (
+                "not weighed while the inputs of the two versions seem to differ"
+                if bool(self._suspected)
+                else f"not weighed before inputs were compared over {FIRST_TICKS} ticks"
+            )
         judgement = Judgement(
             edges=settings.edges(gate),
             fails=fails,

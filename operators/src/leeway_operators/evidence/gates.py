@@ -232,21 +232,24 @@ def _means_said(
 
 
 def _pairs_said(paired: Paired, judgement: Judgement, *, evidence: float, ignored: float) -> _Said:
-    n, weighed = float(paired.flips.n), judgement.weighed(evidence)
+    n, labelled, weighed = float(paired.n), float(paired.flips.n), judgement.weighed(evidence)
+    estimate = float(paired.difference.whole.estimate)
     low, high = (
         float(bound) for bound in paired.difference.interval(judgement.alpha_interval, judgement.edges.tolerance)
     )
+    facts = f"of {count(n)} rows that both versions answered"
+    if labelled > 0:
+        facts = f"{facts}, {percent(float(paired.flips.k) / labelled)} got another label"
+    if math.isfinite(estimate):
+        facts = f"{facts}, scores: {between(low, high, share=False)}"
     within = f"scores within {score(judgement.margin)} and fewer than {percent(judgement.margin)} other labels"
     return _Said(
         candidate=Side(n=n),
         stable=Side(n=n),
-        estimate=float(paired.difference.whole.estimate),
+        estimate=estimate,
         low=low,
         high=high,
-        facts=(
-            f"of {count(n)} requests that both versions answered {percent(float(paired.flips.k) / n)} got another "
-            f"label, scores {between(low, high, share=False)}"
-        ),
+        facts=facts,
         missing=f"{_evidence(weighed)} for: {within}",
         within=within,
         progress=weighed,

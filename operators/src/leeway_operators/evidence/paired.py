@@ -12,6 +12,7 @@ from leeway_operators.evidence.settings import Edges
 from leeway_operators.evidence.state import Array, Axes, Count, State, chosen
 from leeway_operators.evidence.wealth import (
     CAP,
+    LEAST,
     even_start,
     floored_start,
     grown,
@@ -44,14 +45,16 @@ class Flips(State):
     Attributes:
         more: log e-values against a rate of at most the margin, over the whole rollout.
         fewer: log e-values against a rate of at least the margin, since evidence for Pass began.
-        ticks: with pairs.
-        n: pairs, in all.
+        ticks: with labelled pairs.
+        recent: labelled pairs since evidence for Pass began.
+        n: labelled pairs, in all.
         k: flips, in all.
     """
 
     more: Annotated[Array, Axes((len(MORE),))]
     fewer: Annotated[Array, Axes((len(FEWER),))]
     ticks: Count
+    recent: Count
     n: Count
     k: Count
 
@@ -59,7 +62,7 @@ class Flips(State):
     def begin(cls) -> Self:
         """No evidence."""
         none = np.zeros(())
-        return cls(more=floored_start(len(MORE)), fewer=even_start(len(FEWER)), ticks=none, n=none, k=none)
+        return cls(more=floored_start(len(MORE)), fewer=even_start(len(FEWER)), ticks=none, recent=none, n=none, k=none)
 
     def after(self, n: Array, flips: Array, *, temper: Array, edges: Edges) -> Self:
         """With one more tick."""
@@ -70,13 +73,18 @@ class Flips(State):
             more=grown_over_floor(self.more, np.minimum(more, CAP), self.ticks, n > 0),
             fewer=grown(self.fewer, fewer),
             ticks=self.ticks + (n > 0),
+            recent=self.recent + n,
             n=self.n + n,
             k=self.k + flips,
         )
 
     def fresh(self, where: NDArray[np.bool_]) -> Self:
         """With evidence for Pass begun anew in the rollouts where it is asked for."""
-        return replace(self, fewer=chosen(where, even_start(len(FEWER)), self.fewer, axes=1))
+        return replace(
+            self,
+            fewer=chosen(where, even_start(len(FEWER)), self.fewer, axes=1),
+            recent=chosen(where, np.zeros(()), self.recent),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,21 +95,25 @@ class Paired(State):
         guess: of the next tick's mean difference.
         difference: of scores, candidate minus stable.
         flips: of labels.
+        n: pairs, in all.
     """
 
     guess: Guess
     difference: Difference
     flips: Flips
+    n: Count
 
     @classmethod
     def begin(cls) -> Self:
         """No evidence."""
-        return cls(guess=Guess.begin(0.0), difference=Difference.begin(two_sided=True), flips=Flips.begin())
+        return cls(
+            guess=Guess.begin(0.0), difference=Difference.begin(two_sided=True), flips=Flips.begin(), n=np.zeros(())
+        )
 
     @property
     def recent(self) -> NDArray[np.bool_]:
         """Whether there were pairs since evidence for Pass began."""
-        recent: NDArray[np.bool_] = self.difference.recent.information > 0
+        recent: NDArray[np.bool_] = (self.difference.recent.information > 0) | (self.flips.recent > 0)
         return recent
 
     @property
@@ -110,16 +122,19 @@ class Paired(State):
         return log_mean(self.difference.beyond.evidence, log_sum(self.flips.more))
 
     def within(self, margin: Array) -> Array:
-        """Log e-value for Pass: the least over both questions."""
-        return np.minimum(self.difference.within(margin), log_sum(self.flips.fewer))
+        """Log e-value for Pass: the least over the questions that pairs can answer, scores or labels or both."""
+        scores = np.where(self.difference.recent.information > 0, self.difference.within(margin), np.inf)
+        labels = np.where(self.flips.recent > 0, log_sum(self.flips.fewer), np.inf)
+        return np.where(self.recent, np.minimum(scores, labels), LEAST)
 
-    def after(self, pairs: Sums, flips: Array, *, temper: Array, edges: Edges) -> Self:
+    def after(self, pairs: Sums, labelled: Array, flips: Array, *, temper: Array, edges: Edges) -> Self:
         """With one more tick."""
         tick = of_pairs(pairs, self.guess.mean).tempered(temper)
         return type(self)(
             guess=self.guess.after(pairs),
             difference=self.difference.after(tick, edges.tolerance, CAP),
-            flips=self.flips.after(pairs.n, flips, temper=temper, edges=edges),
+            flips=self.flips.after(labelled, flips, temper=temper, edges=edges),
+            n=self.n + np.maximum(pairs.n, labelled),
         )
 
     def fresh(self, where: NDArray[np.bool_]) -> Self:

@@ -15,7 +15,7 @@ from leeway_operators.evidence.state import Array, Count, State
 from leeway_operators.evidence.ticks import DetectorTick
 from leeway_operators.evidence.wealth import CAP, LEAST, log_mean
 
-MOST_OUTPUTS = 4
+MOST_OUTPUTS = 3
 """That are watched, first by name: each costs the others some of the budget, and the document some room."""
 DOUBTS = 2.0
 """Margin of the mean doubt, in margins of the mean. A mean that shifts by d moves the mean of x (1 - x) by d at most,
@@ -108,9 +108,15 @@ class Predictions(State):
             good = good_c & good_s
             outputs[name] = known[name].after(candidate.where(good), stable.where(good), temper=temper, edges=edges)
         pairs, good = sums(tick.pairs, least=-1.0)
-        flips = np.asarray(tick.flips, dtype=np.float64)
-        good = good & (flips >= 0) & (flips <= pairs.n)
-        paired = self.paired.after(pairs.where(good), np.where(good, flips, 0.0), temper=temper, edges=edges)
+        labelled, flips = (np.asarray(value, dtype=np.float64) for value in (tick.labelled, tick.flips))
+        good = good & np.isfinite(labelled) & (flips >= 0) & (flips <= labelled)
+        paired = self.paired.after(
+            pairs.where(good),
+            np.where(good, labelled, 0.0),
+            np.where(good, flips, 0.0),
+            temper=temper,
+            edges=edges,
+        )
         return replace(self, outputs=outputs, paired=paired, ignored=self.ignored + (ignored | ~good))
 
     def fresh(self, where: NDArray[np.bool_]) -> Self:
