@@ -96,10 +96,10 @@ def test_a_shift_is_told_by_the_status_the_history_and_the_metrics(tmp_path: Pat
 
 
 def test_what_nobody_calibrated_is_shown_and_never_an_alarm(tmp_path: Path):
-    clock = Clock()
-    with serving(tmp_path, clock) as (service, client):
+    clock, bundle = Clock(), Bundle({"drift-profile.json": profile(timed=False)})
+    with serving(tmp_path, clock, fetch=bundle) as (service, client):
         send(client, clock, "first", USUAL)
-        load(service, Bundle({"drift-profile.json": profile(timed=False)}), tmp_path)
+        load(service, bundle, tmp_path)
         judge((service, client), clock, SHIFTED, 4)
         said = verdicts(client)
         values = exposed(service)
@@ -125,7 +125,7 @@ def test_good_data_is_good_news_only_while_it_comes(tmp_path: Path):
 
 def test_without_a_profile_nothing_is_judged_and_the_reason_is_told(tmp_path: Path):
     clock = Clock()
-    with serving(tmp_path, clock) as (service, client):
+    with serving(tmp_path, clock, fetch=Bundle({})) as (service, client):
         send(client, clock, "first", USUAL)
         load(service, Bundle({}), tmp_path)
         judge((service, client), clock, SHIFTED, 3)
@@ -162,17 +162,18 @@ def test_a_profile_that_cannot_be_trusted_is_never_used(tmp_path: Path, bundle: 
 
 @pytest.mark.parametrize("rebuilt", [{"drift-profile.json": profile(shift=50.0)}, {}], ids=["another", "none"])
 def test_a_bundle_that_was_replaced_under_its_version_is_judged_by_its_own_profile(tmp_path: Path, rebuilt: dict):
-    clock = Clock()
-    with serving(tmp_path, clock) as (service, client):
+    clock, bundle = Clock(), Bundle({"drift-profile.json": profile()})
+    with serving(tmp_path, clock, fetch=bundle) as (service, client):
         send(client, clock, "first", USUAL)
-        load(service, Bundle({"drift-profile.json": profile()}), tmp_path)
+        load(service, bundle, tmp_path)
         judge((service, client), clock, USUAL, 2)
         before = client.get(STATUS).json()
+        bundle.files = rebuilt
         service.engine.set_bundles({FLIGHTS: frozenset({loaded_bundle(service), "sha256:newer"})})
         settled(service)
         while_both_are_served = service.engine.wanted_profiles()
         service.engine.set_bundles({FLIGHTS: frozenset({"sha256:newer"})})
-        load(service, Bundle(rebuilt), tmp_path)
+        load(service, bundle, tmp_path)
         after = client.get(STATUS).json()
     assert len(before["history"]) == 2
     assert while_both_are_served == []

@@ -187,6 +187,30 @@ def test_what_pairs_one_replica_completes_are_the_models_and_counted_once():
     assert tick.arms["a"].arm.rows == 3
 
 
+def test_whoever_takes_over_knows_when_both_slots_answered_though_no_replica_saw_both():
+    clock, kept = Clock(), Kept()
+    shards = [detector(clock, shared=True) for _ in range(2)]
+
+    def close() -> None:
+        clock.now += 20
+        for number, shard in enumerate(shards):
+            shard.step(100)
+            kept.hand_in(str(number), shard.take_parts())
+
+    for shard, slot in zip(shards, "ab", strict=True):
+        sent(shard, 1, [1.0], slot=slot)
+        shard.step(100)
+    close()
+    kept.evaluate(ready(Evaluation(shards[0], "0")), shards[0].closed)
+    for shard, slot in zip(shards, "ab", strict=True):
+        shard.add_loss(FLIGHTS, slot, 0.5, NOW)  # both slots had requests then
+        shard.add_loss(FLIGHTS, slot, 1.0, NOW + 15)  # and none then
+    close()
+    kept.evaluate(ready(Evaluation(shards[1], "1"), kept.states), shards[1].closed)
+    [tick] = shards[1].comparisons[FLIGHTS.namespace, FLIGHTS.model].since(-1)
+    assert {slot: known.loss.sum for slot, known in tick.arms.items()} == {"a": 0.5, "b": 0.5}
+
+
 def test_a_version_waits_for_the_profile_by_which_others_have_counted_and_then_judges_all():
     clock, kept = Clock(), Kept()
     counting, without = detector(clock, shared=True), detector(clock, shared=True, rules=None)
