@@ -4,6 +4,7 @@ from pathlib import Path
 
 import yaml
 
+from leeway_operators.core.turn import RECORDS_KEPT
 from leeway_operators.shell import api
 from leeway_operators.shell.controller import WATCHED
 from tests.world import NAME, NAMESPACE, REPOSITORY, World, spec
@@ -14,7 +15,10 @@ VERBS = {
     "annotate": {"patch"},
     "create": {"create"},
     "delete": {"delete"},
+    "merge": {"patch"},
 }
+# What `Leader` asks for: to read the Lease, to make it, to write over it.
+OF_THE_LEADER = {("leases", "get"), ("leases", "create"), ("leases", "update")}
 
 
 def used() -> set[tuple[str, str]]:
@@ -23,8 +27,11 @@ def used() -> set[tuple[str, str]]:
     for slot in ("a", "b"):
         metadata = {"name": f"{NAME}-{slot}-scale", "namespace": NAMESPACE}
         world.put(api.HPAS, {"metadata": metadata, "spec": {"maxReplicas": 5}})
-    for version in ("1", "2", "3"):
-        world.release(spec(version))
+    world.put(api.GATEWAYS, {"metadata": {"name": "leeway"}, "spec": {"gatewayClassName": "envoy"}})
+    world.put(api.GATEWAY_CLASSES, {"metadata": {"name": "envoy"}})
+    for number in range(RECORDS_KEPT + 2):
+        steps = [{"weight": 0, "shadow": True}] if number == 1 else []
+        world.release(spec(str(number)) | {"strategy": {"steps": steps}})
         world.settle()
     rights = {(plural, verb) for verb, plural in world.reads}
     for verb, plural in world.writes:
@@ -37,7 +44,7 @@ def used() -> set[tuple[str, str]]:
     for resource, _ in WATCHED:
         rights |= {(resource.plural, "list"), (resource.plural, "watch")}
     # Asked for by admission, not by us: see rbac.yaml.
-    return rights | {("modelrollouts/finalizers", "update")}
+    return rights | OF_THE_LEADER | {("modelrollouts/finalizers", "update")}
 
 
 def test_the_rules_are_what_the_operator_uses() -> None:
