@@ -1,4 +1,4 @@
-"""The thin parts: queue, controller, metrics, probe, health."""
+"""The thin parts: queue, controller, logs, health, and what is read of the gateway."""
 
 import json
 import threading
@@ -9,17 +9,18 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 from prometheus_client import CollectorRegistry
 
+from leeway_operators.core.documents import rollout_of
 from leeway_operators.shell import api
 from leeway_operators.shell.controller import WATCHED, Controller, key_of
 from leeway_operators.shell.health import serve_health
 from leeway_operators.shell.logs import JsonFormatter
 from leeway_operators.shell.metrics import Metrics
+from leeway_operators.shell.observe import observe
 from leeway_operators.shell.queue import Queue
 from leeway_operators.shell.reconcile import Reconciled
-from tests.world import NAME, NAMESPACE, REPOSITORY, World, spec
+from tests.world import NAME, NAMESPACE, World, spec
 
 KEY = (NAMESPACE, NAME)
 NOW = timedelta(0)
@@ -219,62 +220,45 @@ def test_an_object_that_is_nobodys_leads_nowhere() -> None:
     assert key_of(api.ROLLOUTS, {"kind": "Status", "metadata": {}}) is None
 
 
-# ------------------------------------------------------------------------------------------------- metrics
+# ------------------------------------------------------------------------------------------------- observe
 
 
-def scraped(world: World) -> CollectorRegistry:
-    registry = CollectorRegistry()
-    metrics = Metrics(registry)
-    for version in ("1", "2"):
-        world.release(spec(version))
-        for _ in range(12):
-            metrics.reconciled(KEY, world.operator().reconcile(*KEY))
-            world.tick()
-    return registry
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [
+        (None, None),
+        ([], None),
+        (["HTTPRoute", "HTTPRouteRequestMirror"], True),
+        ([{"name": "HTTPRoute"}, {"name": "HTTPRouteRequestMirror"}], True),
+        ([{"name": "HTTPRoute"}], False),
+    ],
+)
+def test_whether_the_gateway_mirrors_is_what_its_class_says(
+    features: list[Any] | None, *, expected: bool | None
+) -> None:
+    world = World()
+    world.put(api.GATEWAYS, {"metadata": {"name": "leeway"}, "spec": {"gatewayClassName": "envoy"}})
+    status = {"supportedFeatures": features} if features is not None else {}
+    world.put(api.GATEWAY_CLASSES, {"metadata": {"name": "envoy"}, "status": status})
+    assert mirrors(world, world) is expected
 
 
-def test_the_metrics_are_those_of_the_list() -> None:
-    listed = yaml.safe_load((REPOSITORY / "schemas/metrics.yaml").read_text())["metrics"]
-    expected = {
-        (entry["name"], entry["type"], frozenset(entry["labels"]), entry["help"])
-        for entry in listed
-        if entry["component"] == "operators"
-    }
-    exposed = {
-        (
-            family.name + ("_total" if family.type == "counter" else ""),
-            family.type,
-            frozenset(key for sample in family.samples for key in sample.labels if key != "le"),
-            family.documentation,
-        )
-        for family in scraped(World()).collect()
-    }
-    assert exposed == expected
+def test_a_gateway_that_is_absent_or_may_not_be_read_says_nothing() -> None:
+    class Closed(World):
+        def get(self, resource: api.Resource, namespace: str | None, name: str) -> dict[str, Any] | None:
+            if resource == api.GATEWAY_CLASSES:
+                raise api.ForbiddenError("gatewayclasses envoy: Forbidden")
+            return super().get(resource, namespace, name)
+
+    closed = Closed()
+    assert mirrors(closed, closed) is None
+    closed.put(api.GATEWAYS, {"metadata": {"name": "leeway"}, "spec": {"gatewayClassName": "envoy"}})
+    assert mirrors(closed, closed) is None
 
 
-def test_weights_and_outcomes_are_those_of_the_rollout() -> None:
-    registry = scraped(World())
-    where = {"namespace": NAMESPACE, "model": NAME}
-
-    def value(name: str, **labels: str) -> float | None:
-        return registry.get_sample_value(name, where | labels)
-
-    assert value("leeway_rollout_weight", slot="b", version="2") == 100
-    assert value("leeway_rollout_weight", slot="a", version="1") == 0
-    assert value("leeway_rollout_phase", phase="Stable") == 1
-    assert value("leeway_rollout_phase", phase="Failed") == 0
-    assert value("leeway_rollout_outcomes_total", outcome="Promoted", reason="Verified") == 2
-    assert value("leeway_rollout_outcomes_total", outcome="Undone", reason="Reverted") == 0
-
-
-def test_a_rollout_that_is_gone_leaves_no_series() -> None:
-    registry, world = CollectorRegistry(), World()
-    metrics = Metrics(registry)
-    world.release(spec())
-    metrics.reconciled(KEY, world.operator().reconcile(*KEY))
-    metrics.reconciled(KEY, None)
-    left = [sample for family in registry.collect() for sample in family.samples if "model" in sample.labels]
-    assert left == []
+def mirrors(world: World, cluster: api.Api) -> bool | None:
+    world.release(spec() | {"strategy": {"steps": [{"weight": 0, "shadow": True}]}})
+    return observe(cluster, world, rollout_of(world.body), None).mirrors
 
 
 # -------------------------------------------------------------------------------------------------- health
