@@ -12,3 +12,10 @@ def world() -> World:
     world.release(spec("1"))
     world.settle()
     return world
+
+
+@pytest.fixture
+def busy(world: World) -> World:
+    """Version 1 serves fifty requests a second."""
+    world.rate = 50
+    return world

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from leeway_operators.core import documents, objects
 from leeway_operators.core.model import Arm, Rollout, Weights
+from leeway_operators.core.strategy import Match
 from tests.world import SINK, World, defaulted, rollout_schema, spec
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -41,6 +42,10 @@ def built(name: str) -> dict[str, Any]:
         ),
         "bundle-service": objects.bundle_service(wished, "b"),
         "http-route": objects.http_route(wished, Weights(a=100), ["a", "b"]),
+        "http-route-header": objects.http_route(
+            wished, Weights(a=100), ["a", "b"], bearers=(Match(header="x-group", value="b"), "b")
+        ),
+        "http-route-mirror": objects.http_route(wished, Weights(a=100), ["a", "b"], mirror="b"),
         "runtime-copy": objects.runtime_copy(wished, arm(wished), source),
         "min-replicas": objects.min_replicas(wished, "b", 3),
     }[name]
@@ -55,6 +60,8 @@ def test_there_are_golden_files() -> None:
     assert {path.stem for path in GOLDEN.glob("*.json")} == {
         "bundle-service",
         "http-route",
+        "http-route-header",
+        "http-route-mirror",
         "inference-service",
         "inference-service-direct",
         "min-replicas",

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from leeway_operators.core import documents, objects
-from leeway_operators.core.evidence import CounterReading, Counters, Evidence, Missing, Question
+from leeway_operators.core.evidence import CounterReading, Counters, DetectorReading, Evidence, Missing, Question
 from leeway_operators.core.model import SLOTS, Rollout, Seen, Slot, Word
 from leeway_operators.shell import api
 from leeway_operators.shell.reconcile import Reconciler
@@ -99,6 +99,8 @@ class World:
     slow: dict[str, float] = field(default_factory=dict)
     """Share of a version's predictions that take longer than `BOUND`."""
     prometheus_up: bool = True
+    loss: dict[str, float] = field(default_factory=dict)
+    """Share of a version's labelled predictions that were wrong; the drift detector answers once one has labels."""
     frozen: str | None = None
     """Why nothing may move forward."""
     counted: dict[str, list[float]] = field(default_factory=dict)
@@ -301,7 +303,33 @@ class World:
             slot=stable, time=self.now.timestamp(), requests=3600, errors=0, buckets={BOUND: 3600, math.inf: 3600}
         )
         counters = CounterReading(servers=servers, ready=ready, interval=5, history=hour if question.history else None)
-        return Evidence(counters=counters, detector=NOBODY)
+        return Evidence(counters=counters, detector=self._detected(seen, question) if self.loss else NOBODY)
+
+    def _detected(self, seen: Seen, question: Question) -> DetectorReading:
+        """One tick of 50 labels for each version that has any."""
+        arms = {}
+        for slot in SLOTS:
+            release = seen.slots[slot].release
+            if release is None or release.version not in self.loss:
+                continue
+            wrong = round(50 * self.loss[release.version])
+            arms["candidate" if slot == question.candidate else "stable"] = {
+                "version": release.version,
+                "profile": "p",
+                "requests": 0,
+                "rows": 0,
+                "outputs": {},
+                "loss": {"n": 50, "sum": wrong, "sumsq": wrong},
+                "quality": {"n": 0, "bad": 0},
+                "features": {},
+            }
+        tick = {
+            "start": self.now.isoformat(),
+            "arms": arms,
+            "pairs": {"n": 0, "sum": 0, "sumsq": 0, "labelled": 0, "flips": 0, "bounded": True},
+        }
+        coverage = {"candidate": 1.0, "stable": 1.0}
+        return DetectorReading(epoch="e", cursor=self.now.isoformat(), coverage=coverage, ticks=(tick,))
 
     # ------------------------------------------------------------------------------------ the API server
 

@@ -162,7 +162,7 @@ def _degraded(rollout: Rollout, status: Status, check: Check | None) -> tuple[bo
     if check is not None and check.state == "Failed":
         return True, check.reason, check.message
     held = status.analysis.held if status.candidate is not None and status.analysis is not None else None
-    if held is not None and held[0] in BROKEN:
+    if held is not None and held[0] in (*BROKEN, MIRROR_UNSUPPORTED):
         return True, *held
     if status.candidate is None and (rejected := _rejected(rollout, status)) is not None:
         return True, rejected.reason, _rejection(rejected)

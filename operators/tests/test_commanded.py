@@ -1,0 +1,157 @@
+"""Stories of people who step in: commands, pauses, freezes, approval."""
+
+from leeway_operators.core import commands
+from leeway_operators.core.model import Word
+from leeway_operators.shell import api
+from tests.stories import LONG, command, finish, release, until
+from tests.world import NAME, World, spec
+
+
+def test_a_rejected_release_is_tried_again_after_retry(busy: World) -> None:
+    busy.errors["2"] = 0.2
+    release(busy)
+    finish(busy)
+    busy.errors.clear()
+    command(busy, "retry")
+    assert busy.status["lastCommand"]["outcome"] == "Done"
+    finish(busy)
+    assert busy.status["stable"]["version"] == "2"
+    assert busy.condition("Degraded")["status"] == "False"
+
+
+def test_pause_keeps_the_step_and_resume_goes_on(busy: World) -> None:
+    release(busy)
+    until(busy, "Canary")
+    command(busy, "pause")
+    busy.settle(LONG)
+    assert busy.status["phase"] == "Paused"
+    assert busy.shares() == {"a": 90, "b": 10}
+    command(busy, "resume")
+    finish(busy)
+    assert busy.status["stable"]["version"] == "2"
+
+
+def test_a_paused_candidate_that_does_harm_is_rolled_back_all_the_same(busy: World) -> None:
+    release(busy)
+    until(busy, "Canary")
+    command(busy, "pause")
+    busy.errors["2"] = 0.2
+    busy.settle(100)
+    assert busy.status["history"][0]["reason"] == "Errors"
+
+
+def test_a_freeze_holds_a_release_back_and_lets_an_undo_through(busy: World) -> None:
+    world = busy
+    world.release(spec("2"))
+    world.settle()
+    world.frozen = "year-end closing"
+    release(world, "3")
+    world.settle(50)
+    assert world.status["phase"] == "Paused"
+    assert "year-end closing" in world.condition("Progressing")["message"]
+    assert world.status["stable"]["version"] == "2"
+    world.release(spec("1"))
+    world.settle(3)
+    assert world.status["stable"]["version"] == "1"
+
+
+def test_promote_skips_the_rest_of_the_analysis(busy: World) -> None:
+    busy.rate = 0
+    release(busy)
+    until(busy, "Canary")
+    command(busy, "promote")
+    busy.settle(5)
+    assert busy.status["stable"]["version"] == "2"
+    assert busy.status["history"][0]["reason"] == "PromotedByCommand"
+
+
+def test_abort_takes_the_traffic_back_and_rejects(busy: World) -> None:
+    release(busy)
+    until(busy, "Canary")
+    command(busy, "abort")
+    assert busy.shares() == {"a": 100, "b": 0}
+    finish(busy)
+    assert busy.status["history"][0]["reason"] == "AbortedByCommand"
+    assert [entry["version"] for entry in busy.status["rejected"]] == ["2"]
+
+
+def test_undo_takes_the_traffic_back_in_one_look_and_rejects_what_served(busy: World) -> None:
+    busy.release(spec("2"))
+    busy.settle()
+    busy.writes.clear()
+    command(busy, "undo")
+    assert busy.shares() == {"a": 100, "b": 0}
+    assert ("apply", "inferenceservices") not in busy.writes
+    busy.settle(50)
+    assert busy.status["stable"]["version"] == "1"
+    assert busy.status["history"][0]["reason"] == "UndoneByCommand"
+    assert busy.condition("Progressing")["reason"] == "Rejected"
+    assert busy.served("b") == set()
+
+
+def test_a_command_is_executed_once_and_one_for_another_attempt_is_refused(busy: World) -> None:
+    release(busy)
+    until(busy, "Canary")
+    command(busy, "abort", revision="0123456789")
+    assert busy.status["lastCommand"]["outcome"] == "Refused"
+    assert busy.status["candidate"]["version"] == "2"
+    busy.settle(3)
+    assert busy.events().count("CommandRefused") == 1
+
+
+def test_an_annotation_that_is_no_command_is_refused_once(world: World) -> None:
+    world.body["metadata"]["annotations"] = {commands.ANNOTATION: "promote!"}
+    world.settle(3)
+    assert world.events().count("CommandRefused") == 1
+    world.writes.clear()
+    world.settle(2)
+    assert world.writes == []
+
+
+def test_a_restart_touches_each_slot_that_serves_once(busy: World) -> None:
+    release(busy)
+    until(busy, "Canary")
+    command(busy, "restart")
+    for slot in ("a", "b"):
+        predictor = busy.objects[api.INFERENCE_SERVICES, f"{NAME}-{slot}"]["spec"]["predictor"]
+        assert predictor["annotations"] == {"leeway.dev/restartedAt": busy.now.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    assert busy.writes.count(("merge", "inferenceservices")) == 2
+    busy.settle(5)
+    assert busy.writes.count(("merge", "inferenceservices")) == 2
+
+
+def test_approval_is_waited_for_after_every_gate_passes(busy: World) -> None:
+    release(busy, approval={"required": True})
+    until(busy, "AwaitingApproval")
+    busy.settle(20)
+    assert busy.shares() == {"a": 50, "b": 50}
+    command(busy, "approve")
+    busy.settle(20)
+    assert busy.status["stable"]["version"] == "2"
+
+
+def test_an_undo_whose_version_is_gone_is_given_up(busy: World) -> None:
+    busy.release(spec("2"))
+    busy.settle()
+    busy.images[spec("1")["model"]["storageUri"]] = Word(error="out of memory")
+    busy.tick()
+    command(busy, "undo")
+    assert busy.shares()["b"] == 100
+    del busy.objects[api.INFERENCE_SERVICES, f"{NAME}-a"]
+    busy.tick()
+    busy.settle(3)
+    assert "UndoFailed" in busy.events()
+    assert busy.status["phase"] == "Stable"
+    assert busy.status["stable"]["version"] == "2"
+    assert busy.condition("Degraded")["status"] == "False"
+
+
+def test_many_decisions_keep_the_first_and_the_latest(busy: World) -> None:
+    release(busy)
+    until(busy, "Canary")
+    for number in range(60):
+        command(busy, "pause" if number % 2 == 0 else "resume", number)
+    decisions = busy.status["decisions"]
+    assert len(decisions) == 50
+    assert decisions[0]["what"] == "Verified"
+    assert "resume" in decisions[-1]["why"]
