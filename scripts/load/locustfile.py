@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gevent.event import AsyncResult
 from locust import LoadTestShape, User, task
 
 from cluster.https import Endpoint
@@ -27,9 +28,9 @@ _NEXT_BODY = itertools.cycle(_BODIES)
 _ENDPOINT = Endpoint(_PLAN["hostname"], _PLAN["address"], Path(_PLAN["authority"]))
 _CONTEXT = context_of(_ENDPOINT)
 _PERIOD = 1.0
-_CONNECTING = 2.0 + 0.05 * _SHAPE.peak  # seconds
-_NUMBER = itertools.count()
-_BEGIN = time.monotonic() + _CONNECTING
+_PAUSE = 1.0  # seconds between the last connection and the load
+_NUMBER, _CONNECTED = itertools.count(), itertools.count(1)
+_BEGIN = AsyncResult()  # the time at which the load begins, once all have connected
 
 
 class Client(User):
@@ -39,16 +40,19 @@ class Client(User):
         super().__init__(*arguments, **options)
         self._connection = Connection(_ENDPOINT, _CONTEXT)
         self._number = next(_NUMBER)
-        self._due = _BEGIN + random.random() * _PERIOD  # noqa: S311 - spreads users over a second
+        self._due = 0.0
 
     def wait_time(self) -> float:
         """Seconds until the next request is due."""
         return max(0.0, self._due - time.monotonic())
 
     def on_start(self) -> None:
-        """Connect."""
+        """Connect, and wait for the others."""
         with suppress(OSError):  # then the first request tries again, and fails where it is counted
             self._connection.open()
+        if next(_CONNECTED) == _SHAPE.peak:
+            _BEGIN.set(time.monotonic() + _PAUSE)
+        self._due = _BEGIN.get() + random.random() * _PERIOD  # noqa: S311 - spreads users over a second
 
     def on_stop(self) -> None:
         """Close the connection."""
@@ -60,7 +64,7 @@ class Client(User):
         if time.monotonic() < self._due:
             return
         due, self._due = self._due, self._due + _PERIOD
-        if self._number >= _SHAPE.rate_at(due - _BEGIN):
+        if self._number >= _SHAPE.rate_at(due - _BEGIN.get()):
             return
         answer = self._connection.post(_PLAN["path"], next(_NEXT_BODY))
         self.environment.events.request.fire(
@@ -78,5 +82,5 @@ class Planned(LoadTestShape):
 
     def tick(self) -> tuple[int, float] | None:
         """Say how many users there should be now, and how many may come a second; None ends the run."""
-        over = time.monotonic() > _BEGIN + _SHAPE.seconds + _PERIOD
+        over = _BEGIN.ready() and time.monotonic() > _BEGIN.get() + _SHAPE.seconds + _PERIOD
         return None if over else (_SHAPE.peak, float(_SHAPE.peak))
