@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from cluster import demo, images, lifecycle, paths, programs, versions
-from cluster.addons import plan
+from cluster.addons import monitoring, plan
 from cluster.addons.kube import Kube
 from cluster.box.network import Addresses
 from cluster.fetch import debian, tools
@@ -93,6 +93,7 @@ def values(built: dict[str, Built], model: demo.ModelImage) -> dict[str, Any]:
             for name, image in built.items()
             if name in OUR_IMAGES
         },
+        "operator": {"prometheus": {"url": monitoring.URL}},
         "models": {demo.MODEL: {"model": model.values(), "hostnames": [demo.HOSTNAME]}},
     }
 
@@ -122,6 +123,7 @@ def _steps(cluster: paths.ClusterPaths, parts: Parts, kube: Kube) -> list[Step]:
         Step("node", lambda step: _start(cluster, parts, step), ["debian packages", "helm and kubectl", "kubernetes"]),
         Step("model", lambda _: _train(parts)),
         Step("kubectl leeway", lambda _: _plugin(cluster), ["node"]),
+        Step("promtool", lambda _: _link(cluster, monitoring.promtool()), ["node", "image monitoring"]),
     ]
     for name in OUR_IMAGES:
         steps += _image_steps(cluster, parts, name)
@@ -130,6 +132,7 @@ def _steps(cluster: paths.ClusterPaths, parts: Parts, kube: Kube) -> list[Step]:
     everything = [step.name for step in steps]
     steps.append(Step("leeway", lambda step: _install(cluster, parts, kube, step), everything))
     steps.append(Step("https", lambda step: _wait_for_answer(cluster, parts, step), ["leeway"]))
+    steps.append(Step("metrics", lambda step: _wait_for_metrics(kube, step), ["leeway"]))
     return steps
 
 
@@ -178,9 +181,13 @@ def _plugin(cluster: paths.ClusterPaths) -> None:
         env={"UV_PROJECT_ENVIRONMENT": str(environment)},
         log=cluster.logs / "kubectl-leeway.log",
     )
-    link = cluster.bin / "kubectl-leeway"
+    _link(cluster, environment / "bin/kubectl-leeway")
+
+
+def _link(cluster: paths.ClusterPaths, program: Path) -> None:
+    link = cluster.bin / program.name
     link.unlink(missing_ok=True)
-    link.symlink_to(environment / "bin/kubectl-leeway")
+    link.symlink_to(program)
 
 
 def _install(cluster: paths.ClusterPaths, parts: Parts, kube: Kube, step: Step) -> None:
@@ -201,6 +208,17 @@ def _wait_for_answer(cluster: paths.ClusterPaths, parts: Parts, step: Step) -> N
             return False
 
     wait_until(answers, seconds=120, what=f"an answer of https://{demo.HOSTNAME}", step=step)
+
+
+def _wait_for_metrics(kube: Kube, step: Step) -> None:
+    names = kube.kubectl(
+        "get", "podmonitors", f"--namespace={demo.NAMESPACE}", "--output=jsonpath={.items[*].metadata.name}"
+    ).split()
+
+    def scraped() -> bool:
+        return monitoring.scraped(monitoring.targets(kube), names, demo.NAMESPACE)
+
+    wait_until(scraped, seconds=180, what=f"the first scrape of {', '.join(names)}; make status shows them", step=step)
 
 
 def environment(cluster: paths.ClusterPaths) -> str:

@@ -34,7 +34,7 @@ EVERY_OPTION: dict[str, Any] = {
             autoscaling={"maxReplicas": 9, "targetCPUUtilizationPercentage": 50},
             testRequest={"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [1.0]}]},
             strategy={
-                "steps": [{"weight": 0, "shadow": True}, {"weight": 5, "hold": "2m"}, {"weight": 50}],
+                "steps": [{"shadow": True, "hold": "10m"}, {"weight": 5, "hold": "2m"}, {"weight": 50}],
                 "minRequests": 100,
                 "analysis": {
                     "interval": "10s",
@@ -46,7 +46,7 @@ EVERY_OPTION: dict[str, Any] = {
                         "latency": {"threshold": "50ms", "margin": 0.02},
                         "predictions": {"margin": 0.02},
                         "dataQuality": {},
-                        "labels": {"loss": "log_loss", "margin": 0.01, "required": True},
+                        "labels": {"margin": 0.01, "required": True},
                     },
                 },
                 "approval": {"required": True},
@@ -55,12 +55,18 @@ EVERY_OPTION: dict[str, Any] = {
                 "onRevert": "Canary",
             },
         ),
-        "fares": {"model": {"storageUri": "pvc://models/fares", "version": "1.0"}},
+        "fares": {
+            "model": {"storageUri": "pvc://models/fares", "version": "1.0"},
+            "strategy": {"match": {"header": "x-cohort", "value": "b"}},
+        },
     },
     "imagePullSecrets": ["registry"],
     "servingRuntime": {"nodeSelector": {"pool": "models"}, "tolerations": [{"key": "gpu", "operator": "Exists"}]},
     "operator": {
         "watchNamespace": "team",
+        "replicas": 2,
+        "prometheus": {"url": "http://prometheus.monitoring.svc:9090"},
+        "freeze": "year's end: nothing moves",
         "nodeSelector": {"pool": "platform"},
         "tolerations": [{"key": "x", "operator": "Equal", "value": "y", "effect": "NoExecute", "tolerationSeconds": 9}],
     },
@@ -80,6 +86,7 @@ EVERY_OPTION: dict[str, Any] = {
         "certificate": {"issuerRef": {"name": "letsencrypt", "kind": "ClusterIssuer"}},
         "envoy": {"serviceType": "NodePort"},
     },
+    "monitoring": {"labels": {"release": "kube-prometheus-stack"}, "podMonitors": {"enabled": True, "interval": "1s"}},
     "networkPolicy": {"metricsNamespace": "monitoring", "platformNamespace": "leeway"},
     "helmTest": {"address": "10.0.0.1", "caSecret": "ca"},
 }

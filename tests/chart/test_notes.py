@@ -2,6 +2,8 @@
 
 from chart.rendering import CHART, Manifest, model, run_helm
 
+PROMETHEUS: Manifest = {"operator": {"prometheus": {"url": "http://prometheus.monitoring.svc:9090"}}}
+
 
 def notes(values: Manifest) -> str:
     text = run_helm(
@@ -18,7 +20,7 @@ def notes(values: Manifest) -> str:
 
 def test_the_call_verifies_the_certificate_of_the_charts_authority() -> None:
     fares = model(hostnames=["fares.leeway.internal"])
-    assert notes({"models": {"flights": model(), "fares": fares}}) == (
+    assert notes({"models": {"flights": model(), "fares": fares}, **PROMETHEUS}) == (
         "leeway 0.1.0 as mine in team\n\n"
         "fares 1.0.0  https://fares.leeway.internal\n"
         "flights 1.0.0  https://flights.leeway.internal\n\n"
@@ -46,3 +48,10 @@ def test_a_gateway_of_ones_own_is_trusted_as_the_system_does() -> None:
 
 def test_a_platform_alone_says_how_to_name_a_model() -> None:
     assert "No model yet" in notes({})
+
+
+def test_what_keeps_releases_from_going_on_is_said_at_once() -> None:
+    assert "operator.prometheus.url is empty" in notes({})
+    assert "operator.prometheus.url" not in notes(PROMETHEUS)
+    assert "operator.prometheus.url" not in notes({"operator": {"enabled": False}, "driftDetector": {"enabled": False}})
+    assert "Frozen: year's end" in notes({"operator": {"freeze": "year's end"}})

@@ -17,6 +17,8 @@ def operator_arguments(render: Render, values: Manifest | None = None, **where: 
 def test_the_operator_sends_events_to_the_detector_of_its_release(render: Render) -> None:
     assert operator_arguments(render, namespace="platform") == [
         "--sink-url=http://leeway-drift-detector.platform.svc.cluster.local:80/",
+        "--detector-url=http://leeway-drift-detector.platform.svc.cluster.local:80/",
+        "--leader-elect",
         "--metrics-port=8082",
         "--health-port=8081",
     ]
@@ -39,16 +41,59 @@ def test_an_operator_without_a_detector_is_told_one(render: Render) -> None:
     with pytest.raises(ChartError, match=r"driftDetector\.url"):
         render(NO_DETECTOR)
     values = {"driftDetector": {"enabled": False, "url": "http://detector.example:80/"}}
-    assert operator_arguments(render, values)[0] == "--sink-url=http://detector.example:80/"
+    assert operator_arguments(render, values)[:2] == [
+        "--sink-url=http://detector.example:80/",
+        "--detector-url=http://detector.example:80/",
+    ]
     assert not render(values).all("Service")
 
 
 @pytest.mark.parametrize("name", ["leeway-operator", "leeway-drift-detector"])
-def test_there_is_one_pod_at_a_time(render: Render, name: str) -> None:
+def test_a_deployment_selects_its_own_pods(render: Render, name: str) -> None:
     spec = render().one("Deployment", name)["spec"]
+    assert spec["selector"]["matchLabels"].items() <= spec["template"]["metadata"]["labels"].items()
+
+
+def test_there_is_one_detector_at_a_time(render: Render) -> None:
+    spec = render().one("Deployment", "leeway-drift-detector")["spec"]
     assert spec["replicas"] == 1
     assert spec["strategy"] == {"type": "Recreate"}
-    assert spec["selector"]["matchLabels"].items() <= spec["template"]["metadata"]["labels"].items()
+
+
+def test_an_operator_that_takes_over_is_there_before_the_old_one_goes(render: Render) -> None:
+    spec = render().one("Deployment", "leeway-operator")["spec"]
+    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    assert "--leader-elect" in operator_arguments(render)
+
+
+def test_several_operators_are_spread_and_outlive_a_node_drain(render: Render) -> None:
+    rendered = render({"operator": {"replicas": 2}})
+    spec = rendered.one("Deployment", "leeway-operator")["spec"]
+    assert spec["replicas"] == 2
+    (spread,) = spec["template"]["spec"]["topologySpreadConstraints"]
+    assert spread["topologyKey"] == "kubernetes.io/hostname"
+    budget = rendered.one("PodDisruptionBudget", "leeway-operator")["spec"]
+    assert budget["maxUnavailable"] == 1
+    assert spread["labelSelector"] == budget["selector"] == spec["selector"]
+    alone = render()
+    assert not alone.all("PodDisruptionBudget")
+    assert "topologySpreadConstraints" not in alone.one("Deployment", "leeway-operator")["spec"]["template"]["spec"]
+
+
+def test_the_operator_is_told_of_a_prometheus_and_reaches_it_only_if_it_is_given_one(render: Render) -> None:
+    assert not [argument for argument in operator_arguments(render) if argument.startswith("--prometheus-url")]
+    values = {
+        "operator": {"prometheus": {"url": "http://thanos.example:10902"}},
+        "networkPolicy": {"prometheusPorts": [10902]},
+    }
+    assert "--prometheus-url=http://thanos.example:10902" in operator_arguments(render, values)
+    assert egress_ports(render, values) == [*egress_ports(render), [10902]]
+
+
+def test_a_freeze_says_why(render: Render) -> None:
+    assert not [argument for argument in operator_arguments(render) if argument.startswith("--freeze")]
+    reason = 'year\'s end: "nothing" moves'
+    assert f"--freeze={reason}" in operator_arguments(render, {"operator": {"freeze": reason}})
 
 
 def test_the_detector_has_no_token(render: Render) -> None:
@@ -113,15 +158,32 @@ def test_only_model_servers_and_the_operator_send_to_the_detector(render: Render
     events, metrics = spec["ingress"]
     model_pods, operator = events["from"]
     assert model_pods["podSelector"]["matchExpressions"] == [{"key": "leeway.dev/model", "operator": "Exists"}]
-    assert operator["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "operator"
+    # Also that of another release, which was given this detector's address.
+    assert operator["namespaceSelector"] == {}
+    pod = render(release="other").one("Deployment", "other-leeway-operator")["spec"]["template"]
+    assert operator["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    detector = render().one("Deployment", "leeway-drift-detector")["spec"]["template"]
+    assert not operator["podSelector"]["matchLabels"].items() <= detector["metadata"]["labels"].items()
     assert events["ports"] == [{"port": 8080, "protocol": "TCP"}]
     assert metrics["ports"] == [{"port": 8082, "protocol": "TCP"}]
 
 
+def egress_ports(render: Render, values: Manifest | None = None) -> list[list[int]]:
+    rules = render(values).one("NetworkPolicy", "leeway-operator")["spec"]["egress"]
+    return [[port["port"] for port in rule["ports"]] for rule in rules]
+
+
 def test_the_operator_reaches_names_api_server_models_and_detector(render: Render) -> None:
-    spec = render({"networkPolicy": {"apiServerPorts": [16443]}}).one("NetworkPolicy", "leeway-operator")["spec"]
-    ports = [[port["port"] for port in rule["ports"]] for rule in spec["egress"]]
-    assert ports == [[53, 53], [16443], [8080], [8080]]
+    values = {"networkPolicy": {"apiServerPorts": [16443]}}
+    assert egress_ports(render, values) == [[53, 53], [16443], [8080], [8080]]
+
+
+def test_an_operator_reaches_a_detector_of_another_release(render: Render) -> None:
+    values = {"driftDetector": {"enabled": False, "url": "http://leeway-drift-detector.platform.svc:80/"}}
+    *_, (peer,) = (rule["to"] for rule in render(values).one("NetworkPolicy", "leeway-operator")["spec"]["egress"][2:])
+    assert peer["namespaceSelector"] == {}
+    pod = render().one("Deployment", "leeway-drift-detector")["spec"]["template"]
+    assert peer["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
 
 
 @pytest.mark.parametrize(

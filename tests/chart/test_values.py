@@ -1,5 +1,6 @@
 """values.yaml is whole: every value has a sentence, a schema entry and an effect; nonsense is refused by name."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -39,6 +40,9 @@ OTHERWISE: dict[str, tuple[Any, Manifest]] = {
     "servingRuntime.tolerations": ([{"operator": "Exists"}], {}),
     "operator.enabled": (False, {}),
     "operator.watchNamespace": ("team", {}),
+    "operator.replicas": (2, {}),
+    "operator.prometheus.url": ("http://prometheus.monitoring.svc:9090", {}),
+    "operator.freeze": ("a holiday", {}),
     "operator.protectPredictors": (False, {}),
     "operator.resources": ({"requests": {"cpu": "1"}}, {}),
     "operator.nodeSelector": ({"pool": "platform"}, {}),
@@ -81,11 +85,15 @@ OTHERWISE: dict[str, tuple[Any, Manifest]] = {
     "autoscaling.maxReplicas": (9, {}),
     "autoscaling.targetCPUUtilizationPercentage": (50, {}),
     "podDisruptionBudget.enabled": (False, {}),
+    "monitoring.labels": ({"release": "prometheus"}, {}),
+    "monitoring.podMonitors.enabled": (False, {}),
+    "monitoring.podMonitors.interval": ("1s", {}),
     "networkPolicy.enabled": (False, {}),
     "networkPolicy.gatewayNamespace": ("traefik", {}),
     "networkPolicy.platformNamespace": ("platform", {}),
     "networkPolicy.metricsNamespace": ("monitoring", {}),
     "networkPolicy.apiServerPorts": ([16443], {}),
+    "networkPolicy.prometheusPorts": ([10902], {"operator": {"prometheus": {"url": "http://thanos.example:10902"}}}),
     "networkPolicy.storePorts": ([3306], {"driftDetector": {"store": {"existingSecret": "leeway-store"}}}),
     "networkPolicy.redisPorts": ([6380], {"driftDetector": SHARING}),
     "kserve.namespace": ("kubeflow", {}),
@@ -207,6 +215,17 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
         {"models": {"flights": model(strategy={"steps": [{"weight": 101}]})}},
         "weight",
     ),
+    "a header to match without its value": (
+        {"models": {"flights": model(strategy={"match": {"header": "x-cohort"}})}},
+        "value",
+    ),
+    "a header with a colon": (
+        {"modelDefaults": {"strategy": {"match": {"header": "x-cohort:", "value": "b"}}}},
+        "header",
+    ),
+    "a Prometheus without a scheme": ({"operator": {"prometheus": {"url": "prometheus:9090"}}}, "url"),
+    "no operator at all": ({"operator": {"replicas": 0}}, "replicas"),
+    "monitors that may or may not be": ({"monitoring": {"podMonitors": {"enabled": "maybe"}}}, "enabled"),
     "the tag latest": ({"images": {"operators": {"tag": "latest"}}}, "tag"),
     "an issuer without a name": ({"gateway": {"certificate": {"issuerRef": {"kind": "ClusterIssuer"}}}}, "issuerRef"),
     "a quantity that is none": ({"operator": {"resources": {"limits": {"memory": "much"}}}}, "memory"),
@@ -217,6 +236,56 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
 def test_the_schema_refuses(render: Render, values: Manifest, named: str) -> None:
     with pytest.raises(ChartError, match=rf"(?s)don't meet the specifications of the schema.*{named}"):
         render(values)
+
+
+def bounds(schema: Manifest, definitions: Manifest, path: str = "strategy") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each key below `path` with what its values are held to; of gates only what a key may be."""
+    if reference := schema.get("$ref"):
+        schema = definitions[reference.rpartition("/")[2]]
+    if path.endswith(".gates"):
+        return
+    held = {
+        word: schema[word] for word in ("type", "enum", "minimum", "maximum", "minLength", "maxItems") if word in schema
+    }
+    if "exclusiveMinimum" in schema:
+        held["minimum"] = "above 0"  # a boolean beside the minimum in a CRD, the bound itself in newer JSON Schemas
+    yield path, held
+    for key, part in schema.get("properties", {}).items():
+        yield from bounds(part, definitions, f"{path}.{key}")
+    if "items" in schema:
+        yield from bounds(schema["items"], definitions, f"{path}[]")
+
+
+def kind_of_strategy() -> Manifest:
+    crd = yaml.safe_load((CHART / "charts/crds/crds/modelrollouts.yaml").read_text())
+    (version,) = crd["spec"]["versions"]
+    strategy: Manifest = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["strategy"]
+    return strategy
+
+
+def test_a_strategy_in_the_values_is_held_to_what_the_kind_takes() -> None:
+    definitions = json.loads((CHART / "values.schema.json").read_text())["$defs"]
+    kind = dict(bounds(kind_of_strategy(), {}))
+    # Where a step says nothing of shadow, the kind's rule has it at most 99; the schema says so of every step.
+    kind["strategy.steps[].weight"]["maximum"] = 99
+    for path in ("strategy.match.header", "strategy.match.value"):
+        kind[path].setdefault("minLength", 1)  # the kind's pattern says it
+    assert dict(bounds(definitions["strategy"], definitions)) == kind
+
+
+def test_the_gates_in_the_values_are_those_of_the_kind() -> None:
+    gates = kind_of_strategy()["properties"]["analysis"]["properties"]["gates"]
+    definitions = json.loads((CHART / "values.schema.json").read_text())["$defs"]
+    known = definitions["gates"]["properties"]
+    assert set(known) == set(re.findall(r"'(\w+)'", gates["x-kubernetes-validations"][0]["rule"]))
+    named = {name: definitions["gateMargin"] if "$ref" in part else part for name, part in known.items()}
+    keys = {key for part in named.values() for key in part["properties"]}
+    assert keys == set(gates["additionalProperties"]["properties"])
+    margins = [part["properties"]["margin"] for part in named.values() if "margin" in part["properties"]]
+    assert {margin["maximum"] for margin in margins} == {
+        gates["additionalProperties"]["properties"]["margin"]["maximum"]
+    }
+    assert not named["dataQuality"]["properties"]
 
 
 def test_lint_is_content_strictly() -> None:
