@@ -16,6 +16,7 @@ from leeway_operators.shell import api
 from leeway_operators.shell.controller import WATCHED, Controller, key_of
 from leeway_operators.shell.health import serve_health
 from leeway_operators.shell.logs import JsonFormatter
+from leeway_operators.shell.main import arguments, main
 from leeway_operators.shell.metrics import Metrics
 from leeway_operators.shell.observe import observe
 from leeway_operators.shell.queue import Queue
@@ -259,6 +260,28 @@ def test_a_gateway_that_is_absent_or_may_not_be_read_says_nothing() -> None:
 def mirrors(world: World, cluster: api.Api) -> bool | None:
     world.release(spec() | {"strategy": {"steps": [{"weight": 0, "shadow": True}]}})
     return observe(cluster, world, rollout_of(world.body), None).mirrors
+
+
+# ------------------------------------------------------------------------------------------ the command line
+
+
+def test_the_flags_that_the_chart_names_are_known() -> None:
+    options = arguments().parse_args(
+        [
+            "--sink-url=http://drift/",
+            "--detector-url=http://drift/",
+            "--prometheus-url=http://prometheus:9090",
+            "--freeze=holiday until Monday",
+            "--leader-elect",
+        ]
+    )
+    assert (options.freeze, options.leader_elect, options.namespace) == ("holiday until Monday", True, None)
+
+
+def test_an_address_that_is_no_url_is_said_at_the_start(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--prometheus-url=prometheus:9090"])
+    assert "the URL of Prometheus has to begin with http:// or https:// and a host" in capsys.readouterr().err
 
 
 # -------------------------------------------------------------------------------------------------- health

@@ -1,7 +1,6 @@
 """Which of several operators acts: the holder of a Lease, as long as it keeps renewing it.
 
-The client's own `leaderelection` is not used: its requests have no timeout, a lost connection ends its loop with an
-exception, and it does not give the Lease back, so that every update of the operator would cost its duration.
+Why not the client's own `leaderelection`: docs/adr/0013-a-lease-of-our-own-making.md.
 """
 
 import logging

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from leeway_operators.core.actions import Action, DeleteRecord, DeleteRuntime, Emit, RestartSlot, SetStatus, StopSlot
-from leeway_operators.core.model import Arm
+from leeway_operators.core.model import Analysis, Arm
 from leeway_operators.shell.reconcile import Reconciled
 
 
@@ -51,8 +51,13 @@ def fields_of(result: Reconciled) -> Mapping[str, Any]:
             condition.type: f"{condition.status}: {condition.reason}: {condition.message}"
             for condition in status.conditions
         },
+        **({"step": status.analysis.step, "evidence": _evidence(status.analysis)} if status.analysis else {}),
         "actions": [_told(action) for action in result.actions],
     }
+
+
+def _evidence(analysis: Analysis) -> Mapping[str, str]:
+    return {finding.gate: f"{finding.verdict}: {finding.reason}" for finding in analysis.findings}
 
 
 def _arm(arm: Arm | None) -> str | None:

@@ -1,6 +1,7 @@
 """`leeway-operator`: wires the parts to a real cluster, a real clock and real ports."""
 
 import argparse
+import logging
 import signal
 import socket
 import sys
@@ -27,6 +28,8 @@ from leeway_operators.shell.queue import Queue
 from leeway_operators.shell.reconcile import Reconciler
 from leeway_operators.shell.source import Source
 from leeway_operators.shell.sources import Sources
+
+log = logging.getLogger(__name__)
 
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _LEASE = "leeway-operator"
@@ -133,7 +136,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     controller.stop(_LAST_LOOK)
     leader.release()
     if not ended.is_set():
-        sys.exit("leadership is lost; a fresh process stands by")
+        log.error("leadership is lost; a fresh process stands by")
+        sys.exit(1)
 
 
 def _now() -> datetime:
