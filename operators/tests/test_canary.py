@@ -1,5 +1,7 @@
 """Stories of a release that takes the traffic step by step."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from leeway_operators.core.model import Word
@@ -171,3 +173,22 @@ def test_going_back_to_stable_takes_the_traffic_with_it_before_the_slot_stops(bu
     assert busy.served("b") == set()
     assert busy.status["history"][0]["outcome"] == "Withdrawn"
     assert "rejected" not in busy.status or busy.status["rejected"] == []
+
+
+def test_counts_belong_to_a_step_once_the_gateways_proxies_have_surely_followed(busy: World) -> None:
+    release(busy)
+    until(busy, "Canary")
+    while "evidenceSince" not in busy.status["analysis"]:
+        busy.settle(1)
+    counted, followed = busy.status["analysis"]["evidenceSince"], busy.status["route"]["since"]
+    assert datetime.fromisoformat(counted) - datetime.fromisoformat(followed) == timedelta(seconds=10)
+
+
+def test_what_passed_at_an_early_step_is_not_enough_at_the_last_one(busy: World) -> None:
+    release(busy, steps=[{"weight": 10, "hold": "5m"}, {"weight": 50}])
+    while busy.shares().get("b") != 50:
+        busy.settle(1)
+    busy.settle(20)
+    assert busy.status["phase"] == "Canary"
+    finish(busy)
+    assert busy.status["stable"]["version"] == "2"

@@ -4,7 +4,7 @@ from leeway_operators.core import commands
 from leeway_operators.core.model import Word
 from leeway_operators.shell import api
 from tests.stories import LONG, command, finish, release, until
-from tests.world import NAME, World, spec
+from tests.world import NAME, NAMESPACE, World, spec
 
 
 def test_a_rejected_release_is_tried_again_after_retry(busy: World) -> None:
@@ -26,6 +26,7 @@ def test_pause_keeps_the_step_and_resume_goes_on(busy: World) -> None:
     busy.settle(LONG)
     assert busy.status["phase"] == "Paused"
     assert busy.shares() == {"a": 90, "b": 10}
+    assert busy.status["analysis"]["step"] == 0
     command(busy, "resume")
     finish(busy)
     assert busy.status["stable"]["version"] == "2"
@@ -155,3 +156,38 @@ def test_many_decisions_keep_the_first_and_the_latest(busy: World) -> None:
     assert len(decisions) == 50
     assert decisions[0]["what"] == "Verified"
     assert "resume" in decisions[-1]["why"]
+
+
+def test_a_promoted_version_first_gets_the_replicas_that_all_traffic_needs(busy: World) -> None:
+    for slot in ("a", "b"):
+        meta = {"name": f"{NAME}-{slot}-scale", "namespace": NAMESPACE}
+        busy.put(api.HPAS, {"metadata": meta, "spec": {"maxReplicas": 5, "minReplicas": 1}})
+    release(busy)
+    until(busy, "Canary")
+    busy.load["a"] = 4
+    busy.tick()
+    command(busy, "promote")
+    assert busy.shares() == {"a": 90, "b": 10}
+    finish(busy)
+    assert busy.status["stable"]["version"] == "2"
+
+
+def test_a_version_without_a_pod_is_promoted_by_nobody(busy: World) -> None:
+    release(busy)
+    until(busy, "Canary")
+    busy.images[spec("2")["model"]["storageUri"]] = Word(error="out of memory")
+    busy.tick()
+    command(busy, "promote")
+    assert busy.shares() == {"a": 100, "b": 0}
+
+
+def test_frozen_not_even_another_strategy_moves_traffic_forward(busy: World) -> None:
+    release(busy)
+    until(busy, "Canary")
+    busy.frozen = "year-end closing"
+    release(busy, steps=[{"weight": 20}, {"weight": 50}])
+    busy.settle(3)
+    assert busy.shares() == {"a": 90, "b": 10}
+    busy.frozen = None
+    busy.settle(2)
+    assert busy.shares() == {"a": 80, "b": 20}

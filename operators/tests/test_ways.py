@@ -1,8 +1,10 @@
 """Stories of the other ways to take over: mirrored, by header, on probation, by a revert."""
 
+import pytest
+
 from leeway_operators.shell import api
 from tests.stories import LONG, command, finish, release, until
-from tests.world import NAME, World, digest, spec
+from tests.world import NAME, NAMESPACE, Crashed, World, digest, spec
 
 
 def test_a_harmful_version_in_probation_gives_the_traffic_back(busy: World) -> None:
@@ -109,3 +111,18 @@ def test_where_reverts_are_canaries_the_version_before_takes_the_steps_too(busy:
     finish(busy)
     assert busy.status["stable"]["version"] == "1"
     assert busy.status["history"][0]["outcome"] == "Promoted"
+
+
+def test_a_crash_before_the_route_is_plain_again_stops_no_slot_that_it_leads_to(busy: World) -> None:
+    release(busy, steps=[], match={"header": "x-group", "value": "b"})
+    until(busy, "Canary")
+    busy.settle(3)
+    busy.crash_after = 4  # two Events, the record and the status that end it are written, and the route is not
+    with pytest.raises(Crashed):
+        command(busy, "abort")
+    busy.crash_after = None
+    assert "leaving" in busy.status
+    assert "x-group" in str(busy.objects[api.ROUTES, NAME]["spec"]["rules"])
+    busy.operator().reconcile(NAMESPACE, NAME)
+    busy.tick()
+    assert busy.served("b") == {("2", digest("2"))}

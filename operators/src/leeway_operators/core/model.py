@@ -281,7 +281,8 @@ class Decision:
     """One thing that was decided in an attempt, with what was known: the record of a rollout is made of these.
 
     Attributes:
-        what: `Deployed`, `Verified`, `Step`, `Held`, `Resumed`, `Rollback`, `Promote`, `Command` …
+        what: the reason of the Event that told it: `Verified`, `StepAdvanced`, `Held`, `Resumed`, `AwaitingApproval`,
+            `Promoting`, `CommandDone`, `CommandRefused`, `EvidenceLost`, `ProbationEnded`, `UndoFailed`, or an outcome.
         weight: the candidate's percent from here on.
         why: one sentence.
         findings: of that look, as in `status.evidence`.
