@@ -65,6 +65,13 @@ def steps(
             after("load kubernetes"),
         ),
         Step("cert-manager", lambda step: certificates.install(kube, step), after("load cert-manager")),
+        Step("Prometheus Operator's kinds", lambda step: monitoring.install_definitions(kube, step), after()),
+        bring("monitoring"),
+        Step(
+            "Prometheus",
+            lambda step: monitoring.install(kube, step),
+            after("load monitoring", "Prometheus Operator's kinds", "CoreDNS"),
+        ),
         Step("Gateway API", lambda step: gateway.install_gateway_api(kube, step), after()),
         Step("KServe's kinds", lambda step: kserve.install_definitions(kube, step), after()),
         bring("envoy-gateway"),
@@ -82,11 +89,4 @@ def steps(
         ),
         Step("metrics-server", lambda step: kubernetes.install_metrics_server(kube, step), after("load kubernetes")),
         Step("storage class", lambda _: kubernetes.install_storage_class(kube), after()),
-        Step("Prometheus Operator's kinds", lambda step: monitoring.install_definitions(kube, step), after()),
-        bring("monitoring"),
-        Step(
-            "Prometheus",
-            lambda step: monitoring.install(kube, step),
-            after("load monitoring", "Prometheus Operator's kinds", "CoreDNS"),
-        ),
     ]
