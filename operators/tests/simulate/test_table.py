@@ -3,13 +3,9 @@
 import numpy as np
 import pytest
 
-from leeway_operators.simulate.bars import Bar, Measured
+from leeway_operators.simulate.bars import Bar, Measured, wrongly
 from leeway_operators.simulate.rivalry import RULES, compete, contests
 from leeway_operators.simulate.table import bars_table, replaced, rivals_table
-
-
-def unmeasured(_: int, __: np.random.Generator) -> Measured:
-    raise NotImplementedError
 
 
 def bar(*, least: bool = False) -> Bar:
@@ -19,7 +15,7 @@ def bar(*, least: bool = False) -> Bar:
         must=0.05,
         unit="share",
         least=least,
-        measure=unmeasured,
+        figure=wrongly,
     )
 
 

@@ -18,11 +18,9 @@ IMPATIENT = 0.05
 SHIPPED = 0.01
 """The default `alpha.rollback`."""
 
-Measure = Callable[[int, np.random.Generator], "Measured"]
-"""Runs a simulation, for a number of rollouts."""
 Start = Callable[[int], Watcher]
 """A watcher that has seen nothing, of so many rollouts."""
-Figure = Literal["requests", "labels", "seconds"]
+Unit = Literal["share", "requests", "labels", "seconds"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +38,9 @@ class Measured:
     rollouts: int
 
 
+Figure = Callable[[Answer], Measured]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Bar:
     """One thing to keep to.
@@ -51,21 +52,43 @@ class Bar:
         what: is measured, in which setting.
         must: at most this; with `least`, at least.
         unit: of the figure.
-        measure: it.
-        rollouts: for the whole table.
+        figure: of an answer.
+        question: which of the watcher's; its number.
     """
 
     row: int
     what: str
     must: float
-    unit: Literal["share", "requests", "labels", "seconds"]
-    measure: Measure
-    rollouts: int = 2000
+    unit: Unit
+    figure: Figure
+    question: int = 0
     least: bool = False
 
     def holds(self, measured: Measured) -> bool:
         """Whether it is kept."""
         return measured.bound >= self.must if self.least else measured.bound <= self.must
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulation:
+    """Traffic, who watches it, and the bars that this is measured for.
+
+    Attributes:
+        scenario: the traffic.
+        start: the watcher.
+        bars: what its answers have to keep to.
+        rollouts: for the whole table.
+    """
+
+    scenario: Scenario
+    start: Start
+    bars: tuple[Bar, ...]
+    rollouts: int = 2000
+
+    def measured(self, rollouts: int, rng: np.random.Generator) -> list[Measured]:
+        """Run it; a figure for each bar."""
+        answers = watch(self.scenario, [self.start(rollouts)], rollouts=rollouts, rng=rng)
+        return [bar.figure(answers[bar.question]) for bar in self.bars]
 
 
 def begin(*gates: GateName, alpha: float = IMPATIENT, margin: float | None = None) -> Experiment:
@@ -74,9 +97,9 @@ def begin(*gates: GateName, alpha: float = IMPATIENT, margin: float | None = Non
     return Experiment.begin(Settings(alpha_rollback=alpha, alpha_promote=0.05, gates=dict.fromkeys(gates, settings)))
 
 
-def asked(question: Question, experiment: Experiment) -> Start:
-    """The shipped tests, and one question at every look."""
-    return lambda rollouts: Shipped.of(rollouts, experiment, question)
+def asked(experiment: Experiment, *questions: Question) -> Start:
+    """The shipped tests, with questions at every look."""
+    return lambda rollouts: Shipped.of(rollouts, experiment, *questions)
 
 
 def two_versions(rps: float, stable: Rate, candidate: Rate, burst: float = 0.0) -> Traffic:
@@ -84,34 +107,22 @@ def two_versions(rps: float, stable: Rate, candidate: Rate, burst: float = 0.0) 
     return Traffic(rps=rps, stable=Arm(errors=stable), candidate=Arm(errors=candidate), burst=burst)
 
 
-def wrongly(scenario: Scenario, start: Start) -> Measure:
+def wrongly(answer: Answer) -> Measured:
     """Share of rollouts in which the answer, that should be no, is ever yes."""
-    return _share(scenario, start, upper_bound)
+    return Measured(value=answer.count / answer.of, bound=upper_bound(answer.count, answer.of), rollouts=answer.of)
 
 
-def tempted(scenario: Scenario, start: Start) -> Measure:
+def tempted(answer: Answer) -> Measured:
     """The same of a watcher that is expected to fall for it."""
-    return _share(scenario, start, lower_bound)
+    return Measured(value=answer.count / answer.of, bound=lower_bound(answer.count, answer.of), rollouts=answer.of)
 
 
-def until(scenario: Scenario, start: Start, figure: Figure, *, share: float = 0.5, after: float = 0.0) -> Measure:
+def until(unit: Literal["requests", "labels", "seconds"], *, share: float = 0.5, after: float = 0.0) -> Figure:
     """A quantile of what it took until yes; of seconds, those after a moment."""
 
-    def measure(rollouts: int, rng: np.random.Generator) -> Measured:
-        values: NDArray[np.float64] = getattr(_answer(scenario, start, rollouts, rng), figure)
+    def figure(answer: Answer) -> Measured:
+        values: NDArray[np.float64] = getattr(answer, unit)
         value = quantile(values, share) - after
-        return Measured(value=value, bound=value, rollouts=rollouts)
+        return Measured(value=value, bound=value, rollouts=answer.of)
 
-    return measure
-
-
-def _share(scenario: Scenario, start: Start, bound: Callable[[int, int], float]) -> Measure:
-    def measure(rollouts: int, rng: np.random.Generator) -> Measured:
-        answer = _answer(scenario, start, rollouts, rng)
-        return Measured(value=answer.count / rollouts, bound=bound(answer.count, rollouts), rollouts=rollouts)
-
-    return measure
-
-
-def _answer(scenario: Scenario, start: Start, rollouts: int, rng: np.random.Generator) -> Answer:
-    return watch(scenario, [start(rollouts)], rollouts=rollouts, rng=rng)[0]
+    return figure

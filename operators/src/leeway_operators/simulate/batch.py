@@ -1,7 +1,7 @@
 """Many rollouts in one experiment: some of them, either of two, and what the shipped tests say of each."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,11 @@ def fresh(experiment: Experiment, rollouts: int) -> Experiment:
 def harmed(experiment: Experiment) -> Flags:
     """Where harm is proven."""
     return experiment.verdicts().harm
+
+
+def harmed_at(alpha: float) -> Callable[[Experiment], Flags]:
+    """Where harm is proven with another budget: the evidence does not depend on it, only what suffices."""
+    return lambda experiment: harmed(replace(experiment, settings=replace(experiment.settings, alpha_rollback=alpha)))
 
 
 def passed(experiment: Experiment) -> Flags:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from leeway_operators.simulate.bars import DAY, HOUR, IMPATIENT, SHIPPED, asked, begin, two_versions
-from leeway_operators.simulate.batch import harmed
+from leeway_operators.simulate.batch import harmed_at
 from leeway_operators.simulate.rivals import Flagger, GrowthBook, PeekedZ
 from leeway_operators.simulate.traffic import constant, jump
 from leeway_operators.simulate.watching import Answer, Scenario, quantile, watch
@@ -78,8 +78,7 @@ def compete(contest: Contest, rollouts: int, rng: np.random.Generator) -> list[S
     patient, impatient, back, promoted, z, growthbook = watch(
         contest.scenario,
         [
-            asked(harmed, begin("errors", alpha=SHIPPED))(rollouts),
-            asked(harmed, begin("errors", alpha=IMPATIENT))(rollouts),
+            asked(begin("errors"), harmed_at(SHIPPED), harmed_at(IMPATIENT))(rollouts),
             Flagger.of(rollouts),
             PeekedZ.of(rollouts),
             GrowthBook.of(rollouts),

@@ -5,11 +5,10 @@ import io
 import os
 import sys
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor
 from math import isinf
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from leeway_operators.simulate.bars import Bar, Measured
 from leeway_operators.simulate.main import run
 from leeway_operators.simulate.report import duration_text
 from leeway_operators.simulate.rivalry import RULES, Contest, Score, compete, contests
-from leeway_operators.simulate.rows import every_bar
+from leeway_operators.simulate.rows import every_simulation
 
 SEED = 20261122
 _QUICK = 200
@@ -52,10 +51,10 @@ def _tell(line: str) -> None:
     sys.stderr.flush()
 
 
-def measure_bar(index: int, rollouts: int | None) -> Measured:
-    """One row, with a stream of random numbers of its own: whatever ran before, the figure is the same."""
-    bar = every_bar()[index]
-    return bar.measure(rollouts or bar.rollouts, np.random.default_rng([SEED, index]))
+def measure_simulation(index: int, rollouts: int | None) -> list[Measured]:
+    """One simulation, with a stream of random numbers of its own: whatever ran before, the figures are the same."""
+    simulation = every_simulation()[index]
+    return simulation.measured(rollouts or simulation.rollouts, np.random.default_rng([SEED, index]))
 
 
 def measure_contest(index: int, rollouts: int | None) -> list[Score]:
@@ -72,21 +71,23 @@ def measure_all(
         rollouts: per row; None: as many as each row asks for.
         tell: a line per finished row.
     """
-    bars, rivals = every_bar(), contests()
+    simulations, settings = every_simulation(), contests()
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        jobs: dict[Any, tuple[str, int]] = {
-            pool.submit(measure_bar, index, rollouts): ("bar", index) for index in range(len(bars))
-        }
-        jobs |= {pool.submit(measure_contest, index, rollouts): ("contest", index) for index in range(len(rivals))}
-        results: dict[tuple[str, int], Any] = {}
-        for number, job in enumerate(as_completed(jobs), start=1):
-            kind, index = jobs[job]
-            results[kind, index] = job.result()
-            tell(f"{number}/{len(jobs)} {(bars if kind == 'bar' else rivals)[index].what}")
-    return (
-        [(bar, results["bar", index]) for index, bar in enumerate(bars)],
-        [(contest, results["contest", index]) for index, contest in enumerate(rivals)],
-    )
+        measuring = [pool.submit(measure_simulation, index, rollouts) for index in range(len(simulations))]
+        competing = [pool.submit(measure_contest, index, rollouts) for index in range(len(settings))]
+        for number, simulated in enumerate(measuring, start=1):
+            simulated.result()
+            tell(f"{number} of {len(measuring)} simulations of bars")
+        for number, scored in enumerate(competing, start=1):
+            scored.result()
+            tell(f"{number} of {len(competing)} contests of rules")
+    bars = [
+        pair
+        for simulation, figures in zip(simulations, measuring, strict=True)
+        for pair in zip(simulation.bars, figures.result(), strict=True)
+    ]
+    rivals = [(contest, scores.result()) for contest, scores in zip(settings, competing, strict=True)]
+    return sorted(bars, key=lambda pair: pair[0].row), rivals
 
 
 def bars_table(rows: list[tuple[Bar, Measured]]) -> str:
