@@ -118,6 +118,13 @@ def test_what_is_lost_beyond_a_bound_is_no_evidence(coverage: dict[str, float], 
     assert expected in lossy.reason
 
 
+def test_late_labels_of_an_arm_that_serves_nothing_any_more_need_no_coverage() -> None:
+    late = tick(arms={"candidate": arm("2"), "stable": arm("1", requests=0, rows=0)})
+    told = look(answer(late, coverage={"candidate": 1.0}))
+    assert told.reason is None
+    assert told.ticks[0].stable.loss.n == 10
+
+
 def test_a_sample_is_held_against_what_was_to_be_captured() -> None:
     reading = answer(tick(), coverage={"candidate": 0.24, "stable": 0.25})
     assert look(reading).reason is not None

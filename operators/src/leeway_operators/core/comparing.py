@@ -5,7 +5,7 @@ that does not makes the whole answer worthless.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -74,22 +74,28 @@ def compared(
         )
     except _UnfitError as error:
         return Compared(ticks=(), reason=f"the drift detector's answer makes no sense: {error}")
-    lossy = _loss(reading.coverage, sample)
+    lossy = _loss(ticks, reading.coverage, sample)
     return Compared(ticks=() if lossy is not None else ticks, reason=lossy)
 
 
-def _loss(coverage: Mapping[str, float], sample: float) -> str | None:
-    for role in ("candidate", "stable"):
+def _loss(ticks: Iterable[DetectorTick], coverage: Mapping[str, float], sample: float) -> str | None:
+    """Why too much of an arm is lost; an arm that only got late labels may have no pod left that could say so."""
+    asked = {"candidate": 0.0, "stable": 0.0}
+    for tick in ticks:
+        asked["candidate"] += float(tick.candidate.requests)
+        asked["stable"] += float(tick.stable.requests)
+    for role, requests in asked.items():
         share = coverage.get(role)
         if share is None:
-            return f"it is not known yet how much of what {role} serves the drift detector sees"
-        if not share >= LEAST_COVERAGE * sample:
+            if requests > 0:
+                return f"it is not known yet how much of what {role} serves the drift detector sees"
+        elif not share >= LEAST_COVERAGE * sample:
             return (
                 f"the drift detector sees {share:.0%} of the rows that {role} serves, "
                 f"and {LEAST_COVERAGE * sample:.0%} are needed"
             )
-    ours, theirs = coverage["candidate"], coverage["stable"]
-    if not abs(ours - theirs) <= COVERAGE_DIFFERENCE:
+    ours, theirs = coverage.get("candidate"), coverage.get("stable")
+    if ours is not None and theirs is not None and not abs(ours - theirs) <= COVERAGE_DIFFERENCE:
         return f"the drift detector sees {ours:.0%} of the candidate's rows, and {theirs:.0%} of stable's"
     return None
 
