@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from story import Story, cluster_from_environment, diagnose
 
 from cluster import demo, paths
+from rollouts.variants import Variants, prepare
 
 _EVIDENCE = paths.REPOSITORY / "build/e2e"
 
@@ -40,6 +41,12 @@ def second(story: Story) -> demo.ModelImage:
     return image
 
 
+@pytest.fixture(scope="session")
+def variants(story: Story) -> Variants:
+    """Versions to release as candidates, and a model server that has faults, all on the node."""
+    return prepare(story.cluster)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Keep logs, events and statuses of a test that failed under build/e2e/<test>."""
@@ -48,4 +55,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         folder = _EVIDENCE / item.name
         diagnose(item.funcargs["story"], folder)
         report.sections.append(("evidence", f"logs, events and statuses: {folder}"))
+        if "cast" in item.funcargs:
+            report.sections += item.funcargs["cast"].told()
     return report

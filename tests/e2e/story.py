@@ -265,6 +265,12 @@ def diagnose(story: Story, folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
+def diagnose_operator(story: Story, *, lines: int = 150) -> str:
+    """Return the end of what the operators have logged."""
+    selector = "--selector=app.kubernetes.io/component=operator"
+    return story.kube.kubectl("logs", f"--namespace={NAMESPACE}", selector, "--prefix", f"--tail={lines}")
+
+
 def cluster_from_environment() -> paths.ClusterPaths:
     """Return the cluster under test."""
     return paths.ClusterPaths(os.environ["CLUSTER"])
