@@ -64,6 +64,14 @@ def test_too_few_requests_is_said_with_its_numbers() -> None:
     assert decided(analysis(0, requests=7)).message == "it got 7 of the 100 requests that this step needs"
 
 
+def test_what_is_not_there_yet_when_counting_begins_is_awaited_and_holds_only_later() -> None:
+    for seconds, what in ((59, "Wait"), (60, "Hold")):
+        new = replace(analysis(0, requests=0), evidence_since=NOW - timedelta(seconds=seconds))
+        assert (decided(new).what, decided(new).reason) == (what, "TooFewRequests")
+        unseen = decided(new, unavailable={"errors": "pod b is in no metric yet"})
+        assert (unseen.what, unseen.reason, unseen.message) == (what, "EvidenceMissing", "pod b is in no metric yet")
+
+
 def test_an_early_step_asks_for_no_pass_and_the_last_one_for_every_one() -> None:
     pending = Conclusion(
         findings=(finding("errors", "Pass"), finding("latency")),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from leeway_operators.core.model import Analysis
@@ -22,6 +22,9 @@ BROKEN = ("SampleRatioMismatch", "InputsDiffer", "DataQualityDiffers")
 AWAITING_APPROVAL = "AwaitingApproval"
 CANDIDATE_LOST = "CandidateLost"
 MIRROR_UNSUPPORTED = "MirrorUnsupported"
+# So long after counting begins at a step, a new pod's first scrapes, its first requests and the detector's first word
+# of it come: what is not there yet is awaited, and not amiss.
+SETTLING = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +78,11 @@ def decide(  # noqa: C901, PLR0911, PLR0912 guarded early returns, in a fixed or
         return _hold(*conclusion.broken)
     if conclusion.harm is not None:
         return _hold("DataQualityDiffers", told(conclusion, conclusion.harm))
+    settling = analysis.evidence_since is not None and now - analysis.evidence_since < SETTLING
     missing = [gate for gate, settings in strategy.gates.items() if settings.required and gate in unavailable]
     if missing:
-        return _hold("EvidenceMissing", "; ".join(dict.fromkeys(unavailable[gate] for gate in missing)))
+        absent = "; ".join(dict.fromkeys(unavailable[gate] for gate in missing))
+        return _hold("EvidenceMissing", absent, settling=settling)
     if late:
         return _hold("DeadlineExceeded", f"{overdue}. Promote or abort it")
     step = step_of(strategy, analysis)
@@ -89,7 +94,7 @@ def decide(  # noqa: C901, PLR0911, PLR0912 guarded early returns, in a fixed or
         return Move(what="Wait", reason="Comparing", message=f"{bearers} are its own until a person ends that")
     if analysis.step_requests < strategy.min_requests:
         counted = f"{analysis.step_requests:.0f} of the {strategy.min_requests} requests that this step needs"
-        return _hold("TooFewRequests", f"it got {counted}")
+        return _hold("TooFewRequests", f"it got {counted}", settling=settling)
     if not is_last(strategy, analysis):
         return Move(what="Advance", reason="StepDone", message="no harm in what this step saw")
     if not conclusion.passes:
@@ -141,8 +146,8 @@ def told(conclusion: Conclusion, gate: GateName) -> str:
     return next((finding.reason for finding in conclusion.findings if finding.gate == gate), gate)
 
 
-def _hold(reason: str, message: str) -> Move:
-    return Move(what="Hold", reason=reason, message=message)
+def _hold(reason: str, message: str, *, settling: bool = False) -> Move:
+    return Move(what="Wait" if settling else "Hold", reason=reason, message=message)
 
 
 def _pending(conclusion: Conclusion) -> str:
