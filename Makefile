@@ -61,6 +61,8 @@ load-test: ## Real flights over HTTPS against an objective: make load-test PROFI
 BAD ?= errors
 demo-rollout: ## A good version, then a bad one, under load, told as it happens: make demo-rollout BAD=flipped
 	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen --group load python -m rollouts demo "$(BAD)"
+transcript: ## The bad version alone, as two terminals see it, into the README: make transcript BAD=errors
+	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen --group load python -m rollouts transcript "$(BAD)"
 CASES ?=
 prove: ## Good and faulty rollouts on the cluster into docs/prove.md; hours, goes on where it ended (build/prove)
 	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m rollouts prove $(CASES)
@@ -97,4 +99,4 @@ e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up test status env load simulate load-test demo-rollout prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart e2e help
+.PHONY: up test status env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart e2e help

@@ -1,4 +1,4 @@
-"""`make demo-rollout` and `make prove`."""
+"""`make demo-rollout`, `make transcript` and `make prove`."""
 
 import argparse
 import os
@@ -6,7 +6,7 @@ import sys
 
 from cluster import paths
 from cluster.shell import CommandFailedError
-from rollouts import demo, prove
+from rollouts import demo, prove, transcript
 from rollouts.cases import FAULTS
 from rollouts.prometheus import QueryError
 
@@ -17,6 +17,8 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     demonstrating = commands.add_parser("demo", help="a good version, then a bad one, under load")
     demonstrating.add_argument("fault", choices=sorted(FAULTS), help="what the bad version does wrong")
+    writing = commands.add_parser("transcript", help="a bad version under load, into the README")
+    writing.add_argument("fault", choices=sorted(FAULTS), help="what the bad version does wrong")
     proving = commands.add_parser("prove", help="good and faulty versions side by side; goes on where it was ended")
     proving.add_argument("cases", nargs="*", metavar="CASE", help="run these again; by default those without a record")
     options = parser.parse_args()
@@ -24,6 +26,9 @@ def main() -> int:
     try:
         if options.command == "demo":
             demo.run(cluster, FAULTS[options.fault], _say)
+            return 0
+        if options.command == "transcript":
+            transcript.run(cluster, FAULTS[options.fault], _say)
             return 0
         misses = prove.run(cluster, options.cases, _say)
     except (

@@ -1,13 +1,14 @@
 """`make demo-rollout`: a good version, then a bad one, by `helm upgrade` under load, told as they happen."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from cluster import demo, paths
 from cluster.progress import wait_until
 from load.profiles import MAXIMUM_SECONDS, Shape
-from load.running import locust
+from load.running import Locust, locust
 from load.slo import read
 from rollouts.manifests import FAULT, Site
 from rollouts.stage import Stage
@@ -21,6 +22,7 @@ _STRATEGY = {
     "minRequests": 20,
     "analysis": {"interval": "10s"},
 }
+_FOLDER = paths.REPOSITORY / "build/load/demo"
 _PATIENCE = 1500.0
 _POLL_SECONDS = 1.0
 _QUIET_SECONDS = 300.0
@@ -43,20 +45,27 @@ def run(cluster: paths.ClusterPaths, fault: str, say: Callable[[str], None]) -> 
         CommandFailedError: the cluster refused something.
         TimeoutError: it took too long.
     """
+    with loaded(cluster, say) as (stage, variants, load):
+        say(f"\n{_RATE} requests a second. helm upgrade: {variants.good.version}, as good as {demo.VERSION}\n")
+        release(stage, good_values(stage.values, variants), "Promoted", say)
+        say(f"\nhelm upgrade: {variants.bad.version}, whose server has the fault {fault}\n")
+        release(stage, bad_values(stage.values, variants, fault), "RolledBack", say)
+        load.stop()
+        result = read(load.folder / "run_stats.csv")
+    told = f"{result.requests} requests, {result.failures} failed, p99 {result.p99:.0f} ms"
+    say(f"\n{told}; {load.folder / 'report.html'}\n")
+    say(stage.leeway("why", demo.MODEL))
+
+
+@contextmanager
+def loaded(cluster: paths.ClusterPaths, say: Callable[[str], None]) -> Iterator[tuple[Stage, Variants, Locust]]:
+    """The first version, serving under load, and the versions that can be released beside it."""
     say("the versions: training, building and loading what is missing")
     stage, variants = Stage(cluster), prepare(cluster)
     stage.install(stage.values)
     wait_until(lambda: _serves(stage.status(_SITE), demo.VERSION), seconds=_QUIET_SECONDS, what=demo.VERSION)
-    folder = paths.REPOSITORY / "build/load/demo"
-    with locust(stage.endpoint, Shape("steady", _RATE, MAXIMUM_SECONDS), folder) as load:
-        say(f"\n{_RATE} requests a second. helm upgrade: {variants.good.version}, as good as {demo.VERSION}\n")
-        _release(stage, good_values(stage.values, variants), "Promoted", say)
-        say(f"\nhelm upgrade: {variants.bad.version}, whose server has the fault {fault}\n")
-        _release(stage, bad_values(stage.values, variants, fault), "RolledBack", say)
-        load.stop()
-        result = read(folder / "run_stats.csv")
-    say(f"\n{result.requests} requests, {result.failures} failed, p99 {result.p99:.0f} ms; {folder / 'report.html'}\n")
-    say(stage.leeway("why", demo.MODEL))
+    with locust(stage.endpoint, Shape("steady", _RATE, MAXIMUM_SECONDS), _FOLDER) as load:
+        yield stage, variants, load
 
 
 def good_values(values: Mapping[str, Any], variants: Variants) -> dict[str, Any]:
@@ -75,7 +84,14 @@ def bad_values(values: Mapping[str, Any], variants: Variants, fault: str) -> dic
     return {**released, "images": images, "models": {demo.MODEL: bad}}
 
 
-def _release(stage: Stage, values: Mapping[str, Any], expected: str, say: Callable[[str], None]) -> None:
+def release(stage: Stage, values: Mapping[str, Any], expected: str, say: Callable[[str], None]) -> None:
+    """Install values and tell what becomes of the release.
+
+    Raises:
+        UnexpectedError: it ended otherwise than `expected`, the outcome of its record.
+        CommandFailedError: the cluster refused something.
+        TimeoutError: it has not ended in time.
+    """
     before = stage.status(_SITE)
     story, number, deadline = Story(before), attempts(before), time.monotonic() + _PATIENCE
     stage.install(values)
@@ -85,6 +101,8 @@ def _release(stage: Stage, values: Mapping[str, Any], expected: str, say: Callab
         ended = outcome(status, after=number)
         if ended is not None:
             break
+        if _rejected(status):
+            say(stage.leeway("retry", demo.MODEL))  # an earlier run has seen this version rolled back
         if time.monotonic() > deadline:
             raise TimeoutError(f"the release has not ended within {_PATIENCE:.0f} s; phase {status.get('phase')}")
         time.sleep(_POLL_SECONDS)  # a poll, bounded by the deadline above
@@ -94,6 +112,10 @@ def _release(stage: Stage, values: Mapping[str, Any], expected: str, say: Callab
 
 def _serves(status: Mapping[str, Any], version: str) -> bool:
     return status.get("phase") == "Stable" and (status.get("stable") or {}).get("version") == version
+
+
+def _rejected(status: Mapping[str, Any]) -> bool:
+    return any(condition["reason"] == "Rejected" for condition in status.get("conditions", []))
 
 
 def _say_all(lines: Iterable[str], say: Callable[[str], None]) -> None:
