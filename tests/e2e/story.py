@@ -82,9 +82,9 @@ class Story:
     def caller(self, hostname: str = demo.HOSTNAME) -> Caller:
         return Caller(dataclasses.replace(self.endpoint, hostname=hostname))
 
-    def helm(self, *arguments: str | Path, stdin: str | None = None) -> str:
+    def helm(self, *arguments: str | Path, namespace: str = NAMESPACE, stdin: str | None = None) -> str:
         return run(
-            [self.cluster.bin / "helm", *arguments, "--namespace", NAMESPACE],
+            [self.cluster.bin / "helm", *arguments, "--namespace", namespace],
             env={"KUBECONFIG": str(self.cluster.kubeconfig)},
             stdin=stdin,
         )
