@@ -52,7 +52,8 @@ class Sent:
 class Traffic:
     """Sends to one model at a rate until the block ends, from as many threads as that takes.
 
-    Arrivals are a Poisson process. `sent` grows as answers come; `malformed` may be changed while it runs.
+    Arrivals are a Poisson process, and samples are drawn: in turns, a gateway that shares requests by turns would give
+    each version its own. `sent` grows as answers come; `malformed` may be changed while it runs.
 
     Args:
         endpoint: of the model.
@@ -60,7 +61,7 @@ class Traffic:
         samples: as `demo.samples` gives them.
         rate: requests per second.
         headers: sent with each request; underscores stand for hyphens.
-        seed: of the times between requests.
+        seed: of the times between requests, and of what they ask about.
     """
 
     def __init__(
@@ -83,7 +84,6 @@ class Traffic:
         self._random = random.Random(seed)  # noqa: S311 - times between requests
         self._due = due(rate, self._random)
         self._next = threading.Lock()
-        self._number = itertools.count()
         self._over = threading.Event()
         workers = max(_LEAST_WORKERS, round(rate * _LONGEST_ANSWER))
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
@@ -116,11 +116,12 @@ class Traffic:
         connection = Connection(self._endpoint, self._context)
         while True:
             with self._next:
-                number, moment = next(self._number), self._start + next(self._due)
+                moment = self._start + next(self._due)
+                sample = self._random.randrange(len(self._bodies))
                 malformed = self._random.random() < self.malformed
             if self._over.wait(max(0.0, moment - self._clock())):
                 break
-            sample, request_id = number % len(self._bodies), str(uuid.uuid4())
+            request_id = str(uuid.uuid4())
             body = _MALFORMED if malformed else self._bodies[sample]
             answer = connection.post(self._path, body, x_request_id=request_id, **self._headers)
             seconds = self._clock() - moment
