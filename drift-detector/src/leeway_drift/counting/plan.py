@@ -1,5 +1,7 @@
 """What is counted of the rows of a version; a profile makes it."""
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,6 +41,13 @@ class ColumnPlan:
         _, exponent = math.frexp(float(self.edges[-1]) - float(self.edges[0]))
         return math.ldexp(1.0, exponent - 20)
 
+    @property
+    def cells(self) -> list[object]:
+        """What tells its bins, and which of its values are bad, from another's; JSON-safe and exact."""
+        if self.edges is None:
+            return ["categories", *self.categories]
+        return ["edges", *(float(edge).hex() for edge in self.edges), *(float(bound).hex() for bound in self.bounds)]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RelationPlan:
@@ -75,3 +84,20 @@ class Plan:
     features: Mapping[str, ColumnPlan]
     outputs: Mapping[str, ColumnPlan]
     relations: Mapping[str, RelationPlan] = field(default_factory=dict)
+
+    @property
+    def cells(self) -> str:
+        """SHA-256 in hex of the features' bins and of what is bad in them: where it is equal, counts compare."""
+        described = {name: column.cells for name, column in self.features.items()}
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+    def shared_with(self, other: "Plan") -> "Plan":
+        """Features alone, those that another plan has by the same name and kind."""
+        return Plan(
+            {
+                name: column
+                for name, column in self.features.items()
+                if name in other.features and (column.edges is None) == (other.features[name].edges is None)
+            },
+            {},
+        )

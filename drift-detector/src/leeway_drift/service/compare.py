@@ -77,7 +77,12 @@ def _tick(
 
 def _arm(versioned: VersionArm, probabilities: frozenset[str]) -> ArmAnswer:
     arm = versioned.arm
-    counts = {} if arm.counts is None or arm.uncounted else arm.counts.features
+    cells, counts, quality = versioned.cells, arm.counts, arm.quality
+    if counts is None or arm.uncounted:
+        cells, counts = None, None
+    if arm.compared is not None:
+        cells, counts = arm.compared.cells.digest, arm.compared.counts
+        quality = arm.compared.quality if arm.compared.cells.whole else quality
     return ArmAnswer(
         version=versioned.version,
         profile=versioned.digest,
@@ -89,10 +94,11 @@ def _arm(versioned: VersionArm, probabilities: frozenset[str]) -> ArmAnswer:
             if name != LABEL
         },
         loss=_moments(versioned.loss),
-        quality=QualityAnswer(n=arm.quality.n, bad=arm.quality.bad),
+        quality=QualityAnswer(n=quality.n, bad=quality.bad),
+        cells=cells,
         features={
             name: FeatureCountsAnswer(bins=column.bins.tolist(), nulls=column.nulls, wrong=column.wrong)
-            for name, column in counts.items()
+            for name, column in ({} if counts is None else counts.features).items()
         },
     )
 

@@ -218,9 +218,7 @@ class ArmAnswer(BaseModel):
     """What one slot saw and said in one tick."""
 
     version: str
-    profile: str | None = Field(
-        description="Digest of the profile whose bins are counted; features compare only if equal."
-    )
+    profile: str | None = Field(description="Digest of the version's own profile, null without one.")
     requests: int = Field(description="0 in a tick in which labels alone came.")
     rows: int
     outputs: dict[str, OutputAnswer] = Field(description="By column, of finite values; without the label.")
@@ -230,6 +228,11 @@ class ArmAnswer(BaseModel):
         "classification, the relative error of a regression."
     )
     quality: QualityAnswer
+    cells: str | None = Field(
+        description="Digest of the bins in which features are counted: they compare if both arms have the same. While "
+        "two versions answer side by side these are, in both arms, the bins of the one whose profile is older. Null "
+        "if rows could not be counted."
+    )
     features: dict[str, FeatureCountsAnswer]
 
 

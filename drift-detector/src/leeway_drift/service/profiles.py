@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -231,6 +232,7 @@ def rules_of(
         window_seconds=overrides.seconds or profile.window_seconds,
         detectors=[detector for detector in detectors(profile) if detector.name not in awaited],
         awaited=[(name, Reference.TRAINING) for name in awaited],
+        until=math.inf if profile.span is None else profile.span[1].timestamp(),
     )
 
 

@@ -20,13 +20,15 @@ class VersionArm:
 
     Attributes:
         version: of the model in the slot.
-        digest: of the profile whose bins its counts are in; None without one.
+        digest: of the version's profile; None without one.
+        cells: of the profile's plan, whose bins the arm's counts are in; None without one.
         arm: without its sample, and once its tick is shown, without its losses.
         loss: of those predictions of the arm's losses that were made while both slots answered.
     """
 
     version: str
     digest: str | None
+    cells: str | None
     arm: Arm
     loss: Moments = Moments()  # noqa: RUF009 - frozen
 
@@ -73,12 +75,19 @@ class Comparison:
     pairing: Pairing = field(default_factory=lambda: Pairing(WAITING_PAIRS))
     open_pairs: dict[int, Pairs] = field(default_factory=dict)
 
-    def add(self, tick: Tick, version: str, digest: str | None, pairs: Pairs = Pairs()) -> None:  # noqa: B008 - frozen
+    def add(
+        self,
+        tick: Tick,
+        version: str,
+        digest: str | None,
+        cells: str | None,
+        pairs: Pairs = Pairs(),  # noqa: B008 - frozen
+    ) -> None:
         """Take a closed tick of one version, and pairs that other replicas completed in it."""
         compared = self._tick(tick.index)
         compared.pairs += pairs
         for slot, arm in tick.arms.items():
-            found = VersionArm(version, digest, replace(arm, sample=None))
+            found = VersionArm(version, digest, cells, replace(arm, sample=None))
             known = compared.arms.get(slot)
             if known is None or self._weight(slot, known) < self._weight(slot, found):
                 compared.arms[slot] = found

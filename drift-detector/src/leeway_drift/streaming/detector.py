@@ -13,6 +13,7 @@ from leeway_drift.labels.records import Prediction
 from leeway_drift.reading.decode import Inference, Loads, decode
 from leeway_drift.reading.errors import Undecodable
 from leeway_drift.reading.events import Envelope, Kind, Stream
+from leeway_drift.streaming.common import share_cells
 from leeway_drift.streaming.comparing import Comparison
 from leeway_drift.streaming.dedup import RecentKeys
 from leeway_drift.streaming.drills import Drill, Drills
@@ -118,6 +119,7 @@ class Detector:
 
     def advance(self, now: float) -> None:
         """Close what is due at this reading of the clock, in all streams."""
+        share_cells(self.streams.items(), now - self.limits.stream_silent_seconds)
         for stream, state in self.streams.items():
             self._close(stream, state, now)
         for drill in self.drills.values():
@@ -269,7 +271,7 @@ class Detector:
         if until <= state.closed:
             return
         ticks = state.close(until, self._random)
-        digest = None if state.rules is None else state.rules.digest
+        digest, cells = (None, None) if state.rules is None else (state.rules.digest, state.rules.cells)
         if drill is None and self._shared:
             pairs = self.comparison(stream).take_pairs
             self._parts += [Part(stream, tick, digest, pairs(tick.index)) for tick in ticks]
@@ -277,7 +279,7 @@ class Detector:
         self._windows += [Closed(stream, state, window) for window in state.judge(ticks, until, self.timed)]
         if drill is None:
             for tick in ticks:
-                self.comparison(stream).add(tick, stream.version, digest)
+                self.comparison(stream).add(tick, stream.version, digest, cells)
 
     def comparison(self, stream: Stream) -> Comparison:
         """Of a stream's model."""

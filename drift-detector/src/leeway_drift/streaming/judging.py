@@ -1,5 +1,6 @@
 """Judging the windows of one version: what each detector said last, what persists, and what came before."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -47,6 +48,8 @@ class Rules:
         window_seconds: of event time a window has at least.
         detectors: on counts; those of ``AT_ONCE`` judge the sliding window.
         awaited: detectors judged elsewhere, so that nothing is missing while nobody has judged.
+        until: the last time of the profile's rows, in seconds since the epoch; infinite if they have none.
+        cells: of the plan.
     """
 
     digest: str
@@ -55,6 +58,12 @@ class Rules:
     window_seconds: float
     detectors: Sequence[Detector]
     awaited: Sequence[Key] = ()
+    until: float = math.inf
+    cells: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Digest the plan once: it is asked for all the time."""
+        object.__setattr__(self, "cells", self.plan.cells)
 
 
 @dataclass(frozen=True, slots=True)

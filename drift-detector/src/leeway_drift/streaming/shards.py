@@ -7,9 +7,12 @@ Whoever takes over continues there; the sealed ticks after that are read again, 
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from leeway_drift.reading.events import Stream
+from leeway_drift.streaming.cells import Cells
+from leeway_drift.streaming.common import cells_beside
 from leeway_drift.streaming.detector import Detector
 from leeway_drift.streaming.live import BothLive
 from leeway_drift.streaming.moments import Moments
@@ -51,12 +54,22 @@ def part_document(part: Part) -> Document:
         "format": FORMAT,
         "profile": part.digest,
         "arms": {slot: arm_document(arm) for slot, arm in part.tick.arms.items()},
+        "common": {slot: arm.common.to_json() for slot, arm in part.tick.arms.items() if arm.common is not None},
         "pairs": [difference.n, difference.sum, difference.sumsq, *_counted(part.pairs)],
     }
 
 
-def read_part(stream: Stream, index: int, document: Any, state: StreamState) -> Part:
+def read_part(
+    stream: Stream, index: int, document: Any, state: StreamState, cells: Mapping[str, Cells] = MappingProxyType({})
+) -> Part:
     """Read what ``part_document`` wrote; rows counted by another profile than the state's are uncounted.
+
+    Args:
+        stream: the version.
+        index: of the tick.
+        document: what was written.
+        state: of the version.
+        cells: of the versions beside it, by digest; what is counted in others is left out.
 
     Raises:
         MalformedPart: it is something else.
@@ -66,7 +79,11 @@ def read_part(stream: Stream, index: int, document: Any, state: StreamState) -> 
             raise MalformedPart(f"format {document['format']!r:.40}, expected {FORMAT}")
         digest = document["profile"]
         plan = None if state.rules is None or state.rules.digest != digest else state.rules.plan
-        arms = {slot: read_arm(arm, plan).close(None, None) for slot, arm in document["arms"].items()}
+        opened = {slot: read_arm(arm, plan) for slot, arm in document["arms"].items()}
+        for slot, common in document.get("common", {}).items():
+            if plan is not None and common["cells"] in cells:
+                opened[slot].common = cells[common["cells"]].read(common)
+        arms = {slot: arm.close(None, None) for slot, arm in opened.items()}
         n, total, squares, *counted = document["pairs"]
         pairs = Pairs(Moments(n, total, squares), *counted)
     except MALFORMED as error:
@@ -189,15 +206,16 @@ class Evaluation:
                 merged.append(merge(parts))
         windows = state.judge((part.tick for part in merged), until, self._detector.timed)
         for part in merged:
-            self._detector.comparison(stream).add(part.tick, stream.version, part.digest, part.pairs)
+            cells = None if state.rules is None else state.rules.cells
+            self._detector.comparison(stream).add(part.tick, stream.version, part.digest, cells, part.pairs)
         self._done[stream] = until
         return bool(merged or windows)
 
     def _read(self, stream: Stream, index: int, documents: Mapping[Replica, Any], state: StreamState) -> list[Part]:
-        parts = []
+        parts, cells = [], cells_beside(stream, self._detector.streams.items())
         for replica, document in sorted(documents.items()):
             try:
-                part = read_part(stream, index, document, state)
+                part = read_part(stream, index, document, state, cells)
             except MalformedPart:
                 self.unreadable += 1
                 continue

@@ -15,6 +15,7 @@ from leeway_drift.counting.counts import Counts, MalformedCounts
 from leeway_drift.counting.plan import Plan
 from leeway_drift.detectors.interface import ColumnScore, Judgement, Reference, Verdict, Window
 from leeway_drift.reading.events import Stream
+from leeway_drift.streaming.cells import Quality
 from leeway_drift.streaming.dedup import RecentKeys
 from leeway_drift.streaming.detector import Detector
 from leeway_drift.streaming.judging import Judged, Judging, Key, Past, Rules
@@ -22,7 +23,7 @@ from leeway_drift.streaming.live import BothLive
 from leeway_drift.streaming.moments import Moments
 from leeway_drift.streaming.persistence import Persistence
 from leeway_drift.streaming.streams import StreamState
-from leeway_drift.streaming.ticks import Arm, OpenArm, Output, Quality
+from leeway_drift.streaming.ticks import Arm, OpenArm, Output
 from leeway_drift.streaming.timeline import Timeline
 from leeway_drift.streaming.windows import OpenWindow, SlidingWindow
 

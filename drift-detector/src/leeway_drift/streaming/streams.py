@@ -10,6 +10,7 @@ from typing import NamedTuple
 from leeway_drift.columns import Rows
 from leeway_drift.detectors.interface import Window
 from leeway_drift.reading.events import Envelope, Kind, Stream
+from leeway_drift.streaming.cells import Cells
 from leeway_drift.streaming.judging import Judging, Rules, Timed
 from leeway_drift.streaming.sample import Random
 from leeway_drift.streaming.ticks import OpenArm, Tick
@@ -79,7 +80,9 @@ class StreamState:
         outcomes: events by kind and outcome, all of them present from the start.
         recent: the latest decoded events by kind.
         rows_seen: rows of decoded requests by slot, since the start.
+        answered: time of the latest request by slot, in seconds since the epoch.
         rules: what its profile makes of it; None without one.
+        common: cells in which requests are counted a second time; None if that is not needed.
         window: the open one; None without rules.
         sliding: the window of data quality.
         judging: what its detectors say.
@@ -95,7 +98,9 @@ class StreamState:
         default_factory=lambda: {kind: deque(maxlen=RECENT_EVENTS) for kind in Kind}
     )
     rows_seen: dict[str, int] = field(default_factory=dict)
+    answered: dict[str, float] = field(default_factory=dict)
     rules: Rules | None = None
+    common: Cells | None = None
     window: OpenWindow | None = None
     sliding: SlidingWindow = field(default_factory=SlidingWindow)
     judging: Judging = field(default_factory=Judging)
@@ -118,13 +123,15 @@ class StreamState:
         self.recent[envelope.kind].append(
             Recent(envelope.time, envelope.request_id, rows.count, (rows.numeric, rows.categorical))
         )
+        time = envelope.time.timestamp()
         if envelope.kind is Kind.REQUEST:
             self.saw(envelope.slot, rows.count)
-        tick = self.timeline.tick_at(envelope.time.timestamp())
+            self.answered[envelope.slot] = max(self.answered.get(envelope.slot, time), time)
+        tick = self.timeline.tick_at(time)
         if tick <= self.closed:
             return None
         if self._arm(tick, envelope.slot).add(envelope.kind, rows, nbytes):
-            self._arm(tick, envelope.slot).count(None if self.rules is None else self.rules.plan, random)
+            self._arm(tick, envelope.slot).count(None if self.rules is None else self.rules.plan, random, self.common)
         return tick
 
     def saw(self, slot: str, rows: int) -> None:
@@ -141,7 +148,7 @@ class StreamState:
         plan = None if self.rules is None else self.rules.plan
         self.closed = max(self.closed, until)
         return [
-            Tick(index, {slot: arm.close(plan, random) for slot, arm in self._open.pop(index).items()})
+            Tick(index, {slot: arm.close(plan, random, self.common) for slot, arm in self._open.pop(index).items()})
             for index in sorted(index for index in self._open if index <= until)
         ]
 
@@ -155,6 +162,7 @@ class StreamState:
             return False
         closed = self.timeline.closed_at(now)
         self.closed, self.last_seen = closed, min(self.last_seen, now)
+        self.answered = {slot: min(time, now) for slot, time in self.answered.items()}
         self._open = {index: arms for index, arms in self._open.items() if closed < index <= self.timeline.tick_at(now)}
         if self.window is not None and self.window.reaches(closed + 1):
             self.window = OpenWindow(self.window.needed_rows, self.window.needed_ticks)
@@ -183,7 +191,7 @@ class StreamState:
             return
         for arms in self._open.values():
             for arm in arms.values():
-                arm.count(self.rules.plan, random)
+                arm.count(self.rules.plan, random, self.common)
 
     @property
     def open_ticks(self) -> dict[int, dict[str, OpenArm]]:

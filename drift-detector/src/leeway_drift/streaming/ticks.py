@@ -13,6 +13,7 @@ from leeway_drift.counting.counts import Counts
 from leeway_drift.counting.plan import Plan
 from leeway_drift.labels.target import ROUNDING
 from leeway_drift.reading.events import Kind
+from leeway_drift.streaming.cells import Cells, CommonCounts, Quality
 from leeway_drift.streaming.moments import Moments
 from leeway_drift.streaming.sample import Random, Sample
 
@@ -24,20 +25,6 @@ MAX_SERVED_TICKS = 10_000
 
 _BULK_EVENTS = 512
 _BULK_BYTES = 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """Rows of requests, and those of them that are bad.
-
-    Attributes:
-        n: rows.
-        bad: rows with a value that is missing, of the wrong type, outside the profile's bounds or not among its
-            categories. Some of that is ordinary: it is for comparing arms that get the same traffic.
-    """
-
-    n: int = 0
-    bad: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +68,7 @@ class Arm:
         counts: in the bins of the version's profile, None if there were no events.
         uncounted: whether any event came while there was no profile.
         sample: of the requests' rows, None if none is kept.
+        common: of rows of requests, in the cells of the version beside; those of all of them, or it is of no use.
     """
 
     requests: int
@@ -91,6 +79,12 @@ class Arm:
     counts: Counts | None
     uncounted: bool
     sample: Sample | None
+    common: CommonCounts | None
+
+    @property
+    def compared(self) -> CommonCounts | None:
+        """The rows in the cells of the version beside, None if they were not all counted there."""
+        return self.common if self.common is not None and self.common.quality.n == self.rows else None
 
     def __add__(self, other: "Arm") -> "Arm":
         """What two replicas saw of one slot; what counts rows is exact, sums of answers up to their rounding."""
@@ -104,11 +98,12 @@ class Arm:
             self.requests + other.requests,
             self.rows + other.rows,
             outputs,
-            Quality(self.quality.n + other.quality.n, self.quality.bad + other.quality.bad),
+            self.quality + other.quality,
             losses,
             _union(self.counts, other.counts),
             self.uncounted or other.uncounted,
             _union(self.sample, other.sample),
+            _together(self.common, other.common),
         )
 
 
@@ -152,6 +147,7 @@ class OpenArm:
         counts: see there.
         uncounted: see there.
         sample: see there.
+        common: see there.
     """
 
     requests: int = 0
@@ -162,6 +158,7 @@ class OpenArm:
     counts: Counts | None = None
     uncounted: bool = False
     sample: Sample | None = None
+    common: CommonCounts | None = None
     _collected: dict[Kind, list[Rows]] = field(default_factory=lambda: {kind: [] for kind in Kind})
     _collected_bytes: int = 0
 
@@ -178,15 +175,23 @@ class OpenArm:
         """Take the loss of a prediction that was made in the tick ``served``."""
         _add(self.losses, served, Moments(1, loss, loss * loss), MAX_SERVED_TICKS)
 
-    def count(self, plan: Plan | None, random: Random | None) -> None:
-        """Count what is collected; without a plan it can never be counted and says so."""
+    def count(self, plan: Plan | None, random: Random | None, cells: Cells | None = None) -> None:
+        """Count what is collected; without a plan it can never be counted and says so.
+
+        Args:
+            plan: of the version's profile.
+            random: draws for the sample; None if none is kept.
+            cells: of the version beside, None if this one's own do.
+        """
         for rows in stack(self._collected[Kind.REQUEST]):
             if plan is not None:
                 self._merge(Counts.of_request(plan, rows))
-                bad = bad_rows(plan, rows)
-                self.quality = Quality(self.quality.n + rows.count, self.quality.bad + bad)
+                self.quality += Quality.of(plan, rows)
                 if random is not None:
                     self._take_sample(plan, rows, random)
+            if cells is not None:
+                found = cells.count(rows)
+                self.common = _together(self.common, found) or found
         for rows in stack(self._collected[Kind.RESPONSE]):
             if plan is not None:
                 self._merge(Counts.of_response(plan, rows))
@@ -196,9 +201,9 @@ class OpenArm:
             collected.clear()
         self._collected_bytes = 0
 
-    def close(self, plan: Plan | None, random: Random | None) -> Arm:
+    def close(self, plan: Plan | None, random: Random | None, cells: Cells | None = None) -> Arm:
         """Count the rest; this object is of no use afterwards."""
-        self.count(plan, random)
+        self.count(plan, random, cells)
         return Arm(
             self.requests,
             self.rows,
@@ -208,6 +213,7 @@ class OpenArm:
             self.counts,
             self.uncounted,
             self.sample,
+            self.common,
         )
 
     def _merge(self, counts: Counts) -> None:
@@ -239,23 +245,14 @@ def _add(sums: dict[_Key, _Sum], key: _Key, more: _Sum, limit: int) -> None:
         sums[key] = more
 
 
+def _together(one: CommonCounts | None, other: CommonCounts | None) -> CommonCounts | None:
+    """The sum; None if they are in different cells, and then ``Arm.compared`` sees that rows are missing."""
+    if one is None or other is None:
+        return one if other is None else other
+    return one + other if one.adds_to(other) else None
+
+
 def _union(one: _Mergeable | None, other: _Mergeable | None) -> _Mergeable | None:
     if one is None or other is None:
         return one if other is None else other
     return one + other
-
-
-def bad_rows(plan: Plan, rows: Rows) -> int:
-    """How many rows have a value that is missing, of the wrong type, not plausible, or not listed."""
-    bad = np.zeros(rows.count, dtype=np.bool_)
-    for name, column in plan.features.items():
-        if column.edges is not None and name in rows.numeric:
-            values = rows.column(name)
-            lowest, highest = column.bounds
-            bad |= ~((values >= lowest) & (values <= highest))  # NaN is neither
-        elif column.edges is None and name in rows.categorical:
-            listed = frozenset(column.categories)
-            bad |= np.fromiter((value not in listed for value in rows.column(name)), np.bool_, rows.count)
-        else:
-            return rows.count
-    return int(bad.sum())
