@@ -19,7 +19,7 @@ START = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 def arm(version: str, **changes: Any) -> dict[str, Any]:
     return {
         "version": version,
-        "profile": "sha256:1",
+        "profile": f"sha256:{version}",
         "requests": 40,
         "rows": 80,
         "outputs": {
@@ -28,6 +28,7 @@ def arm(version: str, **changes: Any) -> dict[str, Any]:
         },
         "loss": {"n": 10, "sum": 2.0, "sumsq": 0.5},
         "quality": {"n": 80, "bad": 1},
+        "cells": "1f",
         "features": {"distance": {"bins": [30, 45], "nulls": 4, "wrong": 1}},
         **changes,
     }
@@ -87,9 +88,16 @@ def test_an_arm_that_saw_nothing_is_absent() -> None:
     assert (one.candidate.requests, one.stable.requests) == (0, 40)
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [("sha256:1", "sha256:2"), (None, None), ("sha256:1", None)])
-def test_features_compare_only_in_the_same_bins(ours: str | None, theirs: str | None) -> None:
-    arms = {"candidate": arm("2", profile=ours), "stable": arm("1", profile=theirs)}
+@pytest.mark.parametrize(("ours", "theirs"), [("1f", "2e"), (None, None), ("1f", None), ([], [])])
+def test_features_compare_only_in_the_same_cells(ours: Any, theirs: Any) -> None:
+    arms = {"candidate": arm("2", profile="p", cells=ours), "stable": arm("1", profile="p", cells=theirs)}
+    assert not look(answer(tick(arms=arms))).ticks[0].arms_comparable
+
+
+def test_a_detector_that_names_no_cells_has_counted_in_none_that_compare() -> None:
+    arms = {"candidate": arm("2", profile="p"), "stable": arm("1", profile="p")}
+    for one in arms.values():
+        del one["cells"]
     assert not look(answer(tick(arms=arms))).ticks[0].arms_comparable
 
 

@@ -115,13 +115,13 @@ def _tick(path: str, tick: Mapping[str, Any], versions: Mapping[str, str]) -> De
     arms = _mapping(path, tick, "arms")
     ours = _arm(f"{path}.arms", arms, "candidate", versions)
     theirs = _arm(f"{path}.arms", arms, "stable", versions)
-    profiles = [arms[role].get("profile") for role in versions if role in arms]
+    cells = [arms[role].get("cells") for role in versions if role in arms]
     pairs, labelled, flips = _pairs(f"{path}.pairs", _mapping(path, tick, "pairs"))
     both = ours is not None and theirs is not None
     return DetectorTick(
         candidate=ours or ArmTick(),
         stable=theirs or ArmTick(),
-        arms_comparable=both and profiles[0] is not None and profiles[0] == profiles[1],
+        arms_comparable=both and isinstance(cells[0], str) and cells[0] == cells[1],
         pairs=pairs if both else Moments(),
         labelled=labelled if both else 0.0,
         flips=flips if both else 0.0,

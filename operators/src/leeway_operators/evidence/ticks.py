@@ -75,7 +75,7 @@ class DetectorTick:
     """One tick of the drift detector.
 
     Attributes:
-        arms_comparable: whether features are counted in the same cells in both arms (equal profiles).
+        arms_comparable: whether features are counted in the same cells in both arms.
         pairs: of rows answered by both arms: candidate's score minus stable's.
         labelled: pairs with a label in both answers.
         flips: of them, those whose labels differ.
