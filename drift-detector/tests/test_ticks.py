@@ -208,6 +208,23 @@ def test_a_state_of_another_profile_begins_anew():
     assert state.window.first is None
 
 
+def test_a_profile_that_is_replaced_within_a_tick_leaves_that_tick_uncounted():
+    keeps, clock = Keeps(), Clock()
+    detector, state = watching(clock, rules(keeps, rows=1))
+    other = Plan({"delay": ColumnPlan(np.array([3], dtype=np.float32))}, {})
+    for number in range(2):
+        detector.intake.offer(detector.intake.admit(headers(number)), request([1.0]))
+        detector.step(1)
+        detector.count_open()
+        state.watch(Rules("another", other, 1, 20.0, [keeps]))
+    clock.now += 20
+    work(detector)
+    [tick] = detector.comparisons[FLIGHTS.namespace, FLIGHTS.model].since(-1)
+    assert (tick.arms["a"].arm.rows, tick.arms["a"].arm.uncounted) == (2, True)
+    assert state.window is not None
+    assert state.window.counts is None
+
+
 def test_a_batch_is_read_event_by_event():
     detector, _ = watching(Clock(), rules(Keeps()))
     attributes = {name.removeprefix("ce-"): value for name, value in headers(1).items()}

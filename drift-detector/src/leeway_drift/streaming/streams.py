@@ -111,6 +111,8 @@ class StreamState:
         if self.rules is not None and (rules is None or self.rules.digest != rules.digest):
             self.rules = None
             self.begin_anew()
+            for arm in (arm for arms in self._open.values() for arm in arms.values()):
+                arm.forget_counts()
         self.rules = rules
         if rules is None:
             return

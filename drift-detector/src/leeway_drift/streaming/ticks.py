@@ -201,6 +201,11 @@ class OpenArm:
             collected.clear()
         self._collected_bytes = 0
 
+    def forget_counts(self) -> None:
+        """Another profile than before: what was counted by that one adds up with nothing."""
+        if self.counts is not None:
+            self.quality, self.counts, self.uncounted, self.sample, self.common = Quality(), None, True, None, None
+
     def close(self, plan: Plan | None, random: Random | None, cells: Cells | None = None) -> Arm:
         """Count the rest; this object is of no use afterwards."""
         self.count(plan, random, cells)
