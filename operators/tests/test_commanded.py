@@ -147,6 +147,22 @@ def test_an_undo_whose_version_is_gone_is_given_up(busy: World) -> None:
     assert busy.condition("Degraded")["status"] == "False"
 
 
+def test_an_undo_that_cannot_be_had_does_not_keep_a_newer_release_waiting(busy: World) -> None:
+    busy.release(spec("2"))
+    busy.settle()
+    busy.images[spec("1")["model"]["storageUri"]] = Word(error="out of memory")
+    busy.tick()
+    command(busy, "undo")
+    release(busy, "3")
+    busy.settle(3)
+    assert busy.status["candidate"]["version"] == "1", "a pod may only just be coming"
+    busy.settle(20)
+    finish(busy)
+    assert "UndoFailed" in busy.events()
+    assert busy.status["stable"]["version"] == "3"
+    assert busy.status["rejected"] == []
+
+
 def test_many_decisions_keep_the_first_and_the_latest(busy: World) -> None:
     release(busy)
     until(busy, "Canary")

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -23,11 +24,13 @@ from leeway_operators.core.model import (
     Followed,
     LastCommand,
     Outcome,
+    Promoting,
     Record,
     Rejected,
     Release,
     Status,
     Weights,
+    other,
 )
 from leeway_operators.evidence.findings import GATES, Finding, Side, Verdict
 from tests.rollouts import ERRORS, LABELS, LATENCY, body, canary, rejected, rollout
@@ -103,6 +106,19 @@ rejections = st.builds(Rejected, version=words, revision=words, digest=st.none()
 answers = st.builds(
     LastCommand, command=commands, outcome=st.sampled_from(["Done", "Refused"]), message=words, time=times
 )
+
+
+def _sound(status: Status) -> Status:
+    """Nobody is in stable's slot but stable, and only a candidate is promoted."""
+
+    def beside(arm: Arm | None) -> Arm | None:
+        return replace(arm, slot=other(status.stable.slot)) if arm is not None and status.stable is not None else arm
+
+    changes: dict[str, Any] = {name: beside(getattr(status, name)) for name in ("candidate", "previous", "leaving")}
+    changes["promoting"] = status.promoting if status.candidate is not None else None
+    return replace(status, **changes)
+
+
 statuses = st.builds(
     Status,
     phase=st.sampled_from(PHASES),
@@ -111,7 +127,7 @@ statuses = st.builds(
     candidate=st.none() | arms,
     previous=st.none() | arms,
     leaving=st.none() | arms,
-    promoting=st.none() | words,
+    promoting=st.none() | st.sampled_from(get_args(Promoting)),
     weights=st.integers(0, 100).map(lambda share: Weights(a=share, b=100 - share)),
     route=st.none() | st.builds(Followed, generation=counts, since=times),
     history=st.lists(records(), max_size=2).map(tuple),
@@ -123,7 +139,7 @@ statuses = st.builds(
     paused_by=st.none() | commands,
     approved=st.none() | words,
     probation_until=st.none() | times,
-)
+).map(_sound)
 
 
 @settings(max_examples=60, deadline=None)

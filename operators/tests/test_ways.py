@@ -1,7 +1,10 @@
 """Stories of the other ways to take over: mirrored, by header, on probation, by a revert."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
+from leeway_operators.core.model import Word
 from leeway_operators.shell import api
 from tests.stories import LONG, command, finish, release, until
 from tests.world import NAME, NAMESPACE, Crashed, World, digest, spec
@@ -126,3 +129,26 @@ def test_a_crash_before_the_route_is_plain_again_stops_no_slot_that_it_leads_to(
     busy.operator().reconcile(NAMESPACE, NAME)
     busy.tick()
     assert busy.served("b") == {("2", digest("2"))}
+
+
+def test_in_probation_counts_begin_once_the_gateway_follows_its_shares(busy: World) -> None:
+    release(busy, probation={"duration": "1h", "weight": 10})
+    finish(busy)
+    busy.settle(4)
+    since = datetime.fromisoformat(busy.status["analysis"]["evidenceSince"])
+    assert since - datetime.fromisoformat(busy.status["route"]["since"]) == timedelta(seconds=10)
+
+
+def test_a_version_before_that_dies_in_probation_gets_its_share_and_its_say_back_with_its_pods(busy: World) -> None:
+    release(busy, probation={"duration": "1h", "weight": 10})
+    finish(busy)
+    place = spec("1")["model"]["storageUri"]
+    good, busy.images[place] = busy.images[place], Word(error="out of memory")
+    busy.settle(6)
+    assert busy.shares() == {"a": 0, "b": 100}
+    busy.images[place] = good
+    busy.settle(6)
+    assert busy.shares() == {"a": 10, "b": 90}
+    busy.errors["2"] = 0.2
+    busy.settle(60)
+    assert busy.status["stable"]["version"] == "1"

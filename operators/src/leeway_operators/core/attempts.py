@@ -29,6 +29,8 @@ from leeway_operators.evidence.findings import Finding
 GATEWAY_LAG = timedelta(seconds=10)
 # How long a pod that is told to end still answers what it was asked before: KServe's agent drains for 30 s.
 POD_DRAIN = timedelta(seconds=30)
+# A warm version takes its traffic back at once. One that could not for so long does not keep a newer release waiting.
+UNDO_PATIENCE = timedelta(minutes=1)
 REJECTED_KEPT = 10
 # Why traffic goes back to the version before although the spec does not name it: that goes on whatever the spec says.
 ORDERED_UNDO = ("UndoneByCommand", "Probation")
@@ -52,7 +54,7 @@ def choose_candidate(turn: Turn, strategy: Strategy, seen: Seen, *, paused: bool
     """The spec's release goes to the slot that does not serve, unless it was rejected."""
     target, candidate = turn.rollout.release, turn.status.candidate
     if candidate is not None and turn.status.promoting in ORDERED_UNDO:
-        return turn if seen.slots[candidate.slot].runs(candidate.release.revision) else _not_undone(turn, candidate)
+        return _while_undoing(turn, candidate, seen, still=paused or frozen)
     if turn.status.has_stable(target):
         if candidate is None:
             return turn
@@ -91,10 +93,12 @@ def _first_slot(seen: Seen, revision: str) -> Slot:
 
 
 def begin(turn: Turn, strategy: Strategy, check: Check | None, *, paused: bool, frozen: bool) -> Turn:
-    """A verified candidate begins its first step, or takes all traffic where nothing is to be compared."""
+    """A verified candidate begins its first step, or takes all traffic where nothing is to be compared (any more)."""
     status = turn.status
     arm = status.candidate
-    if arm is None or check is None or not check.ok or status.promoting is not None or status.analysis is not None:
+    if arm is None or check is None or not check.ok or status.promoting is not None:
+        return turn
+    if status.analysis is not None and strategy.analysed:
         return turn
     if is_undo(status):
         return turn if paused else turn.having(promoting="Reverted")
@@ -143,13 +147,25 @@ def _given_up(turn: Turn, arm: Arm, ending: tuple[Outcome, str], why: str, seen:
     return turn.having(candidate=None, leaving=leaving, analysis=None, promoting=None, approved=None)
 
 
-def _not_undone(turn: Turn, arm: Arm) -> Turn:
-    """The version that was to take its traffic back is gone; what serves is rejected no longer, as nothing else can."""
-    why = f"slot {arm.slot} does not run it any more; the version that serves keeps the traffic"
+def _while_undoing(turn: Turn, arm: Arm, seen: Seen, *, still: bool) -> Turn:
+    """An undo that was ordered goes on, unless its version is gone, or cannot serve and a newer release waits."""
+    if not seen.slots[arm.slot].runs(arm.release.revision):
+        return _not_undone(turn, arm, f"slot {arm.slot} does not run it any more", leaving=None)
+    target, status = turn.rollout.release, turn.status
+    known = status.has_stable(target) or arm.release.revision == target.revision or is_rejected(status, target)
+    in_time = status.weights.of(arm.slot) > 0 or turn.now - arm.since < UNDO_PATIENCE
+    if known or still or in_time:
+        return turn
+    return _not_undone(turn, arm, f"it does not serve, and version {target.version} was released", leaving=arm)
+
+
+def _not_undone(turn: Turn, arm: Arm, why: str, *, leaving: Arm | None) -> Turn:
+    """The traffic stays with the version that serves, which is rejected no longer, as nothing else can."""
+    why = f"{why}; the version that serves keeps the traffic"
     turn = turn.decided("UndoFailed", why, arm=arm, weight=0, warning=True)
     stable = turn.status.stable
     kept = (entry for entry in turn.status.rejected if stable is None or entry.revision != stable.release.revision)
-    return turn.having(candidate=None, previous=None, promoting=None, rejected=tuple(kept))
+    return turn.having(candidate=None, previous=None, leaving=leaving, promoting=None, rejected=tuple(kept))
 
 
 def full_share(strategy: Strategy, status: Status) -> int:
@@ -182,7 +198,10 @@ def finish_switch(turn: Turn, strategy: Strategy, seen: Seen) -> Turn:
         approved=None,
         previous=replace(before, since=turn.now) if before is not None and not rejected else None,
         leaving=before if rejected else None,
-        analysis=replace(status.analysis, held=None) if on_probation and status.analysis is not None else None,
+        # At its new share the tests go on with counts that begin there.
+        analysis=analyses.fresh_step(status.analysis, status.analysis.step, turn.now)
+        if on_probation and status.analysis is not None
+        else None,
         probation_until=turn.now + strategy.probation if on_probation else None,
     )
 

@@ -11,6 +11,7 @@ from leeway_operators.core.model import (
     Condition,
     Followed,
     Phase,
+    Promoting,
     Release,
     Rollout,
     Slot,
@@ -67,14 +68,24 @@ def _read(body: Mapping[str, Any]) -> tuple[Status, Sequence[str]]:
     on_stable = Weights.all_on(stable.slot) if stable is not None else Weights()
     phase: Phase | None = value.get("phase", lambda name: value.fields.choice(name, Phase))
     findings = value.all("evidence", entries.finding_of)
+
+    def beside_stable(fields: Fields) -> Arm:
+        arm = _arm_of(fields)
+        if stable is not None and arm.slot == stable.slot:
+            raise UnreadableError(f"{fields.path}.slot: not {arm.slot} expected, where the stable version serves")
+        return arm
+
+    candidate = value.one("candidate", beside_stable)
+    promoting: Promoting | None = value.get("promoting", lambda name: value.fields.choice(name, Promoting))
     status = Status(
         phase=phase or "Pending",
         generation=value.get("observedGeneration", value.fields.integer) or 0,
         stable=stable,
-        candidate=value.one("candidate", _arm_of),
-        previous=value.one("previous", _arm_of),
-        leaving=value.one("leaving", _arm_of),
-        promoting=value.get("promoting", value.fields.text),
+        candidate=candidate,
+        previous=value.one("previous", beside_stable),
+        leaving=value.one("leaving", beside_stable),
+        # Of a candidate that was forgotten nothing is left for the one after it.
+        promoting=promoting if candidate is not None else None,
         weights=value.one("weights", _weights_of) or on_stable,
         route=value.one("route", _followed_of),
         history=value.all("history", entries.record_of),

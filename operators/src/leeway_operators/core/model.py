@@ -37,6 +37,8 @@ OUTCOME_REASONS: Mapping[Outcome, tuple[str, ...]] = {
     "Superseded": ("NewRelease",),
 }
 """Every reason an outcome may have; series of the outcomes' metric exist for each from the start."""
+Promoting = Literal["Verified", "EvidencePassed", "PromotedByCommand", "Reverted", "UndoneByCommand", "Probation"]
+"""Why a version is to take all the traffic: the reasons of outcomes that end like this."""
 
 
 def other(slot: Slot) -> Slot:
@@ -379,7 +381,7 @@ class Status:
     leaving: Arm | None = None
     """A candidate whose attempt has ended: its slot is left alone until the gateway has surely sent it its last
     request, then it stops."""
-    promoting: str | None = None
+    promoting: Promoting | None = None
     """Why the candidate is to take all the traffic, as a reason of its outcome; None: that is not decided."""
     weights: Weights = Weights()
     route: Followed | None = None

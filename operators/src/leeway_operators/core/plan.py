@@ -113,8 +113,15 @@ def _clocked(turn: Turn) -> Turn:
     now, status = turn.now, turn.status
     if status.route is not None and status.route.since > now:
         turn = turn.having(route=replace(status.route, since=now))
+    # A candidate's time is part of its attempt's name, and nothing is decided by it but how long an undo is waited for.
+    for role, arm in (("stable", status.stable), ("previous", status.previous)):
+        if arm is not None and arm.since > now:
+            turn = turn.having(**{role: replace(arm, since=now)})
     analysis = status.analysis
-    if analysis is None or max(analysis.began, analysis.step_since, analysis.looked or now) <= now:
+    if analysis is None:
+        return turn
+    counts = (analysis.evidence_since or now) - attempts.GATEWAY_LAG
+    if max(analysis.began, analysis.step_since, analysis.looked or now, counts) <= now:
         return turn
     return turn.having(
         analysis=replace(
@@ -132,16 +139,19 @@ def _recover(turn: Turn, seen: Seen) -> Turn:
     status = turn.status
     if status.stable is not None or seen.route is None:
         return turn
-    # The larger share is stable's: a candidate that had the smaller one begins anew.
-    candidate = status.candidate.slot if status.candidate is not None else None
-    for slot in sorted(SLOTS, key=seen.route.weights.of, reverse=True):
-        release = seen.slots[slot].release
-        if slot == candidate or seen.route.weights.of(slot) == 0:
-            continue
-        if release is not None and not seen.slots[slot].stopped:
-            stable = Arm(slot=slot, release=release, since=turn.now)
-            return turn.having(stable=stable, weights=Weights.all_on(slot))
-    return turn
+    candidate, shares = status.candidate.slot if status.candidate is not None else None, seen.route.weights
+    found = {
+        slot: release
+        for slot in SLOTS
+        if slot != candidate and shares.of(slot) > 0 and not seen.slots[slot].stopped
+        if (release := seen.slots[slot].release) is not None
+    }
+    if not found:
+        return turn
+    # Of two that share the traffic, the one that the spec names may be unproven, whatever its share: it begins anew.
+    slot = max(found, key=lambda slot: (found[slot].revision != turn.rollout.release.revision, shares.of(slot)))
+    stable = Arm(slot=slot, release=found[slot], since=turn.now)
+    return turn.having(stable=stable, weights=Weights.all_on(slot))
 
 
 def _note_route(turn: Turn, seen: Seen) -> Turn:

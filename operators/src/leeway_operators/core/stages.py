@@ -39,12 +39,9 @@ def compare(turn: Turn, strategy: Strategy, evidence: Evidence, check: Check | N
     if arms is None or analysis is None or analysis.evidence_since is None or turn.now < analysis.evidence_since:
         return turn
     on_probation = status.candidate is None
-    if on_probation:
-        kept = strategy.probation_weight
-        weight = 1 - kept / 100 if kept > 0 else None
-    else:
-        # What it has, which is what was counted; the strategy may have changed since.
-        weight = status.weights.of(arms.candidate.slot) / 100 if shares_traffic(strategy, analysis) else None
+    shares = status.weights.of(arms.stable.slot) > 0 if on_probation else shares_traffic(strategy, analysis)
+    # What it has, which is what was counted; the strategy may have changed since.
+    weight = status.weights.of(arms.candidate.slot) / 100 if shares else None
     sample = float(turn.rollout.spec["capture"]["sample"])
     seen = analyses.looked(strategy, analysis, evidence, arms, weight=weight, sample=sample, now=turn.now)
     turn = turn.having(analysis=seen.analysis)
@@ -104,7 +101,7 @@ def _moved(turn: Turn, strategy: Strategy, analysis: Analysis, move: Move, *, re
         return turn
     if move.what == "Promote":
         turn = turn.decided("Promoting", move.message, arm=arm, weight=weight, findings=findings)
-        return turn.having(promoting=move.reason)
+        return turn.having(promoting="EvidencePassed")
     number, steps = analysis.step + 1, steps_of(strategy)
     why = f"step {number} of {len(steps)} saw no harm; step {number + 1} gives it {steps[number].weight} %"
     turn = turn.decided("StepAdvanced", why, arm=arm, weight=steps[number].weight, findings=findings)

@@ -68,7 +68,7 @@ def shared(
     if arms is None or analysis is None:
         return turn, False
     on_probation = turn.status.candidate is None
-    if changed and not on_probation and analysis.step_since != turn.now:
+    if changed and analysis.step_since != turn.now:
         # Lost, found again, or another share in the strategy: what Pass is judged on begins anew.
         analysis = analyses.fresh_step(analysis, analysis.step, turn.now)
     exposed = not on_probation and _is_reached(turn.status, strategy, analysis, checks)
