@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 import pytest
@@ -17,6 +17,7 @@ from leeway_drift.service.profiles import Loaded, ProfileState
 from leeway_drift.service.shared import KEPT_SECONDS, Deposed, Encoded, SharedCounts
 from leeway_drift.service.sharing import NOBODY, PartOutcome, SharingThread
 from leeway_drift.service.views import Sharing, View
+from leeway_drift.streaming.cells import CommonCounts
 from leeway_drift.streaming.detector import Detector
 from leeway_drift.streaming.limits import Limits
 from leeway_drift.streaming.parts import Part
@@ -228,6 +229,48 @@ def test_windows_hold_what_both_have_seen_and_one_replica_says_so(pair: tuple[Re
     assert first.view.rows_seen == {"a": 402}
     assert second.view.rows_seen == {"a": 201}
     assert first.sharing.outcomes[PartOutcome.HANDED_IN] == 4
+
+
+def test_versions_that_no_replica_sees_both_of_are_counted_in_the_same_cells(pair: tuple[Replica, Replica, Clock]):
+    first, second, clock = pair
+    newer = replace(FLIGHTS, version="2.0.0")
+    clock.now += 700  # since then no replica has seen both
+
+    def tick() -> None:
+        for one, slot, stream in ((first, "a", FLIGHTS), (second, "b", newer)):
+            attributes = headers(clock.now, slot=slot, at=clock.now, **{"ce-endpoint": stream.version})
+            intake = one.engine.detector.intake
+            intake.offer(intake.admit(attributes), request([1.0, 120.0]))
+            one.sync()
+        clock.now += 10
+        judge(first, second)
+
+    tick()
+    assert (FLIGHTS, "flights-a") not in second.engine.wanted_profiles()  # it has that
+    assert (newer, "flights-b") in first.engine.wanted_profiles()
+    for one in (first, second):
+        loaded = Loaded("e" * 64, "sha256:e", Profile.parse(json.loads(profile(50.0))), {}, None)
+        one.engine.set_profile(newer, ProfileState("loaded", None, loaded))
+    tick()
+    tick()
+    arms = first.engine.detector.comparisons[FLIGHTS.namespace, FLIGHTS.model].since(-1)[-1].arms
+    counted = {slot: known.arm.compared or known.arm.counts for slot, known in arms.items()}
+    assert [type(counts) for counts in counted.values()].count(CommonCounts) == 1
+    bins = [
+        (counts.counts if isinstance(counts, CommonCounts) else counts).features["delay"].bins.tolist()
+        for counts in counted.values()
+        if counts is not None
+    ]
+    assert bins[0] == bins[1]
+    assert sum(bins[0]) == 2
+
+
+def test_a_slot_that_has_fallen_silent_is_beside_nobody(shared: Shared):
+    counts = shared.connect()
+    counts.hear({(FLIGHTS, "a"): 100.0, (FLIGHTS, "b"): 700.5}, 0.0)
+    assert counts.hear({(FLIGHTS, "b"): 600.0}, 0.0) == {(FLIGHTS, "a"): 100.0, (FLIGHTS, "b"): 700.5}
+    assert counts.hear({}, 100.0) == {(FLIGHTS, "b"): 700.5}
+    assert counts.hear({}, 0.0) == {(FLIGHTS, "b"): 700.5}
 
 
 def test_another_takes_over_with_the_windows_of_the_first_and_counts_nothing_twice(

@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from leeway_drift.reading.events import Stream
+from leeway_drift.streaming.common import Answered
 from leeway_drift.streaming.parts import Part
 from leeway_drift.streaming.shards import Handed, Replica, part_document
 from leeway_drift.streaming.snapshots import Document
@@ -30,8 +31,8 @@ ANSWERED_WITHIN = 2.0
 PARTS_AT_ONCE = 64
 
 _PREFIX = "{leeway-drift}:"
-_LEASE, _TERM, _SEALED, _CLOSED, _STATE, _EVALUATED = (
-    _PREFIX + name for name in ("lease", "term", "sealed", "closed", "state", "evaluated")
+_LEASE, _TERM, _SEALED, _CLOSED, _STATE, _EVALUATED, _ANSWERED = (
+    _PREFIX + name for name in ("lease", "term", "sealed", "closed", "state", "evaluated", "answered")
 )
 
 # A part that is there already was handed in before, even if its tick has been sealed since.
@@ -71,6 +72,18 @@ redis.call('SET', KEYS[2], ARGV[2])
 for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end
 redis.call('EXPIRE', KEYS[3], ARGV[3])
 return 1
+"""
+# Each replica says what it knows, of others too: the latest stays.
+_HEAR = """
+for i = 2, #ARGV, 2 do
+  local known = tonumber(redis.call('HGET', KEYS[1], ARGV[i]) or '0')
+  if known < tonumber(ARGV[i + 1]) then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+end
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  if tonumber(all[i + 1]) <= tonumber(ARGV[1]) then redis.call('HDEL', KEYS[1], all[i]) end
+end
+return redis.call('HGETALL', KEYS[1])
 """
 _RESIGN = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
@@ -133,6 +146,7 @@ class SharedCounts:
         self._renew = client.register_script(_RENEW)
         self._seal = client.register_script(_SEAL)
         self._commit = client.register_script(_COMMIT)
+        self._hear = client.register_script(_HEAR)
         self._resign = client.register_script(_RESIGN)
 
     @classmethod
@@ -162,6 +176,16 @@ class SharedCounts:
             ],
         )
         return [bool(one) for one in cast("list[int]", taken)]
+
+    def hear(self, answered: Answered, since: float) -> Answered:
+        """Say when slots had their latest request here, and read when they had it anywhere, after this time."""
+        args = [value for (stream, slot), at in answered.items() for value in (_field(stream, slot), at)]
+        known = iter(cast("list[bytes]", self._hear(keys=[_ANSWERED], args=[since, *args])))
+        return {
+            (Stream(*names), slot): float(at)
+            for field, at in zip(known, known, strict=True)
+            for *names, slot in [orjson.loads(field)]
+        }
 
     def withdraw(self, replica: Replica) -> None:
         """Nobody has to wait for this replica any more."""

@@ -13,6 +13,7 @@ from leeway_drift.service.engine import Engine
 from leeway_drift.service.inbox import Busy
 from leeway_drift.service.shared import KEPT_TICKS, PARTS_AT_ONCE, Deposed, Encoded, Lease, SharedCounts
 from leeway_drift.service.views import Sharing
+from leeway_drift.streaming.common import Answered
 from leeway_drift.streaming.parts import Part
 from leeway_drift.streaming.shards import Evaluation, Replica, watermark
 
@@ -65,6 +66,7 @@ class SharingThread:
         self._outbox_bytes = 0
         self._outbox_limit = outbox_bytes
         self._closed: int | None = None
+        self._answered: Answered = {}
         self._lock = threading.Lock()
         self._lease: Lease | None = None
         self._current = False
@@ -108,6 +110,7 @@ class SharingThread:
         """One round; the thread does so every second."""
         try:
             self._hand_in()
+            self._hear()
             self._evaluate()
         except redis.RedisError as error:
             self._blind(f"the shared counts cannot be reached: {error}")
@@ -138,6 +141,16 @@ class SharingThread:
                         self._outbox.popleft()
                         self._outbox_bytes -= len(part.payload)
                         self.outcomes[PartOutcome.HANDED_IN if was_taken else PartOutcome.LATE] += 1
+
+    def _hear(self) -> None:
+        detector = self._engine.detector
+        answered = self._counts.hear(self._answered, detector.clock() - detector.limits.stream_silent_seconds)
+
+        def hear() -> None:
+            detector.hear(answered)
+            self._answered = detector.answered
+
+        self._engine.tell(hear)
 
     def _evaluate(self) -> None:
         if self._lease is not None and not self._counts.renew(self._lease):

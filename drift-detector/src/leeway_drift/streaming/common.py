@@ -6,13 +6,16 @@ Which one is older is read from the profiles, not from what was seen when: every
 restart.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from leeway_drift.reading.events import Stream
 from leeway_drift.streaming.cells import Cells
 from leeway_drift.streaming.judging import Rules
 from leeway_drift.streaming.live import SLOTS
 from leeway_drift.streaming.streams import StreamState
+
+Answered = Mapping[tuple[Stream, str], float]
+"""Time of the latest request, in seconds since the epoch, by version and slot."""
 
 
 def is_older(one: Rules, other: Rules) -> bool:

@@ -13,7 +13,7 @@ from leeway_drift.labels.records import Prediction
 from leeway_drift.reading.decode import Inference, Loads, decode
 from leeway_drift.reading.errors import Undecodable
 from leeway_drift.reading.events import Envelope, Kind, Stream
-from leeway_drift.streaming.common import share_cells
+from leeway_drift.streaming.common import Answered, share_cells
 from leeway_drift.streaming.comparing import Comparison
 from leeway_drift.streaming.dedup import RecentKeys
 from leeway_drift.streaming.drills import Drill, Drills
@@ -24,7 +24,7 @@ from leeway_drift.streaming.limits import Limits
 from leeway_drift.streaming.live import SLOTS
 from leeway_drift.streaming.parts import Part
 from leeway_drift.streaming.sample import Random
-from leeway_drift.streaming.streams import Outcome, Streams, StreamState
+from leeway_drift.streaming.streams import Outcome, Streams, StreamState, TooManyStreams
 from leeway_drift.streaming.timeline import Timeline
 
 
@@ -140,6 +140,24 @@ class Detector:
         state, now = self.streams.get(stream), self.clock()
         if state is not None:
             state.add_loss(slot, loss, served=min(served, now + self.lateness), now=now)
+
+    @property
+    def answered(self) -> Answered:
+        """When each version had its latest request in each slot."""
+        return {(stream, slot): at for stream, state in self.streams.items() for slot, at in state.answered.items()}
+
+    def hear(self, answered: Answered) -> None:
+        """Learn of requests to other replicas which versions are beside those whose rows are counted here."""
+        watched = {(stream.namespace, stream.model) for stream, _ in self.streams.items()}
+        for (stream, slot), at in answered.items():
+            if (stream.namespace, stream.model) not in watched:
+                continue
+            try:
+                state = self.intake.know(stream, at)
+            except TooManyStreams:
+                continue  # without it there is no comparison, and that is no good news
+            state.saw(slot, 0)
+            state.answered[slot] = max(state.answered.get(slot, at), at)
 
     def take_predictions(self) -> list[Prediction]:
         """Those joined since the last call."""
