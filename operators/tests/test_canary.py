@@ -1,5 +1,6 @@
 """Stories of a release that takes the traffic step by step."""
 
+import json
 from datetime import datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from leeway_operators.core.model import Word
 from leeway_operators.shell import api
 from tests.stories import LONG, finish, release, until
-from tests.world import NAME, World, digest, spec
+from tests.world import NAME, NAMESPACE, World, digest, spec
 
 
 def test_a_good_version_takes_the_steps_and_then_all_traffic(busy: World) -> None:
@@ -141,6 +142,43 @@ def test_every_attempt_leaves_a_record_and_ten_are_kept(busy: World) -> None:
     records = {name for resource, name in busy.objects if resource == api.CONFIG_MAPS}
     assert records == {f"{NAME}-rollout-{number}" for number in range(4, 14)}
     assert len(busy.status["history"]) == 10
+
+
+def test_the_deadline_comes_even_if_the_candidate_is_gone(busy: World) -> None:
+    release(busy, analysis={"interval": "5s", "deadline": "3m", "onDeadline": "Rollback"})
+    until(busy, "Canary")
+    busy.images[spec("2")["model"]["storageUri"]] = Word(error="out of memory")
+    busy.settle(50)
+    assert busy.status["history"][0]["reason"] == "DeadlineExceeded"
+    assert busy.status["history"][0]["outcome"] == "RolledBack"
+
+
+def test_what_the_next_step_waits_for_is_said(busy: World) -> None:
+    for slot in ("a", "b"):
+        meta = {"name": f"{NAME}-{slot}-scale", "namespace": NAMESPACE}
+        busy.put(api.HPAS, {"metadata": meta, "spec": {"maxReplicas": 5, "minReplicas": 1}})
+    release(busy)
+    until(busy, "Canary")
+    full = busy.objects[api.HPAS, f"{NAME}-b-scale"]["spec"]
+    busy.load["a"] = 4
+    for _ in range(LONG):
+        busy.operator().reconcile(NAMESPACE, NAME)
+        full["minReplicas"] = 1  # somebody contests what the operator asks for
+        busy.tick()
+    assert busy.shares() == {"a": 90, "b": 10}
+    assert busy.condition("Progressing")["message"].endswith("; more traffic waits, as 1 of 4 pods are available")
+
+
+def test_after_a_lost_status_records_tell_of_the_attempts_that_are_counted_anew(busy: World) -> None:
+    busy.release(spec("2"))
+    busy.settle()
+    del busy.body["status"]
+    busy.settle(3)
+    busy.release(spec("3"))
+    busy.settle(12)
+    (latest,) = busy.status["history"]
+    record = busy.objects[api.CONFIG_MAPS, f"{NAME}-rollout-{latest['number']}"]["data"]["record.json"]
+    assert json.loads(record)["candidate"]["version"] == "3"
 
 
 def test_a_version_whose_predictions_come_out_wrong_is_rolled_back_with_perfect_errors_and_latency(busy: World) -> None:

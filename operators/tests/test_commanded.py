@@ -1,5 +1,9 @@
 """Stories of people who step in: commands, pauses, freezes, approval."""
 
+from datetime import timedelta
+
+import pytest
+
 from leeway_operators.core import commands
 from leeway_operators.core.model import Word
 from leeway_operators.shell import api
@@ -161,6 +165,46 @@ def test_an_undo_that_cannot_be_had_does_not_keep_a_newer_release_waiting(busy: 
     assert "UndoFailed" in busy.events()
     assert busy.status["stable"]["version"] == "3"
     assert busy.status["rejected"] == []
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_time_in_a_pause_brings_no_deadline_nearer(busy: World, *, lost: bool) -> None:
+    release(busy, analysis={"interval": "5s", "deadline": "5m", "onDeadline": "Rollback"})
+    until(busy, "Canary")
+    place = spec("2")["model"]["storageUri"]
+    good = busy.images[place]
+    if lost:
+        busy.images[place] = Word(error="out of memory")
+    command(busy, "pause")
+    busy.settle(80)
+    busy.images[place] = good
+    busy.settle(2)
+    command(busy, "resume")
+    finish(busy)
+    assert busy.status["stable"]["version"] == "2"
+
+
+def test_frozen_the_version_before_keeps_its_share_beyond_probation(busy: World) -> None:
+    release(busy, probation={"duration": "5m", "weight": 10})
+    finish(busy)
+    busy.frozen = "year-end closing"
+    busy.settle(70)
+    assert busy.shares() == {"a": 10, "b": 90}
+    busy.frozen = None
+    busy.settle(2)
+    assert busy.shares() == {"a": 0, "b": 100}
+
+
+def test_a_release_that_waits_out_a_freeze_is_not_looked_at_all_the_time(busy: World) -> None:
+    busy.release(spec("2"))
+    busy.settle()
+    busy.frozen = "year-end closing"
+    release(busy, "3")
+    busy.settle(8)
+    looked = busy.operator().reconcile(NAMESPACE, NAME)
+    assert looked is not None
+    assert looked.again_in is not None
+    assert looked.again_in > timedelta(minutes=1)
 
 
 def test_many_decisions_keep_the_first_and_the_latest(busy: World) -> None:

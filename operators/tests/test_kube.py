@@ -127,11 +127,12 @@ def test_what_belongs_to_the_cluster_has_no_namespace_and_may_be_kept_from_us(
         cluster.get(api.GATEWAY_CLASSES, None, "envoy")
 
 
-def test_records_are_made_once_and_removed(server: ApiServer, cluster: Cluster) -> None:
-    server.answers = [(201, ITEM), (409, {}), (200, {}), (404, {})]
-    cluster.create(api.CONFIG_MAPS, BODY)
-    assert server.last[:2] == ("POST", "/api/v1/namespaces/models/configmaps")
-    cluster.create(api.CONFIG_MAPS, BODY)
+def test_records_are_applied_and_removed(server: ApiServer, cluster: Cluster) -> None:
+    server.answers = [(200, ITEM), (200, {}), (404, {})]
+    cluster.apply(api.CONFIG_MAPS, BODY)
+    method, path, _, media = server.last
+    assert (method, media) == ("PATCH", "application/apply-patch+yaml")
+    assert path == "/api/v1/namespaces/models/configmaps/flights"
     cluster.delete(api.CONFIG_MAPS, "models", "flights")
     assert server.last[:2] == ("DELETE", "/api/v1/namespaces/models/configmaps/flights")
     cluster.delete(api.CONFIG_MAPS, "models", "flights")

@@ -374,7 +374,7 @@ class World:
                 self._assert_not_serving(wished["metadata"]["name"])
             kept = {"status": live["status"]} if live is not None and "status" in live else {}
             before = live["metadata"].get("generation", 0) if live is not None else 0
-            wished["metadata"]["generation"] = before + (live is None or live["spec"] != wished["spec"])
+            wished["metadata"]["generation"] = before + (live is None or live.get("spec") != wished.get("spec"))
             self.objects[key] = wished | kept
         self._written()
 

@@ -77,7 +77,10 @@ class RestartSlot:
 
 @dataclass(frozen=True, kw_only=True)
 class WriteRecord:
-    """Write the ConfigMap with the record of a finished attempt; one of the same name is of the same attempt."""
+    """Apply the ConfigMap with the record of a finished attempt.
+
+    One of the same name is of the same attempt, or of one that a lost status has forgotten.
+    """
 
     body: Mapping[str, Any]
 

@@ -68,7 +68,7 @@ def decide(  # noqa: C901, PLR0911, PLR0912 guarded early returns, in a fixed or
         return Move(
             what="RollBack", reason=ROLLBACK_REASONS[conclusion.harm], message=told(conclusion, conclusion.harm)
         )
-    late = now - analysis.began >= strategy.deadline
+    late = is_late(strategy, analysis, now)
     overdue = f"no decision within {strategy.deadline}, the deadline; {_pending(conclusion)}"
     if late and strategy.on_deadline == "Rollback":
         return Move(what="RollBack", reason="DeadlineExceeded", message=overdue)
@@ -119,6 +119,11 @@ def step_of(strategy: Strategy, analysis: Analysis) -> Step:
 def is_last(strategy: Strategy, analysis: Analysis) -> bool:
     """Whether all traffic comes next."""
     return analysis.step >= len(steps_of(strategy)) - 1
+
+
+def is_late(strategy: Strategy, analysis: Analysis, now: datetime) -> bool:
+    """Whether the deadline is over."""
+    return now - analysis.began >= strategy.deadline
 
 
 def shares_traffic(strategy: Strategy, analysis: Analysis) -> bool:

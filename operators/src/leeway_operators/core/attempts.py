@@ -23,6 +23,7 @@ from leeway_operators.core.turn import Turn
 from leeway_operators.core.verify import Check
 from leeway_operators.evidence.findings import Finding
 
+ALL = 100
 # A gateway's controller says that it has taken over a route; its proxies follow a little later (about a second with
 # Envoy Gateway). Until they surely have, the slot that lost its traffic is neither stopped nor given another version,
 # and no count belongs to the new weights.
@@ -172,7 +173,7 @@ def full_share(strategy: Strategy, status: Status) -> int:
     """Percent of a promoted version: all, but for what the version before keeps in probation."""
     taken_back = status.promoting in ("Reverted", *ORDERED_UNDO)
     alone = status.stable is None or taken_back or status.analysis is None or not strategy.probation
-    return 100 if alone else 100 - strategy.probation_weight
+    return ALL if alone else ALL - strategy.probation_weight
 
 
 def finish_switch(turn: Turn, strategy: Strategy, seen: Seen) -> Turn:
@@ -218,16 +219,18 @@ def finish_leaving(turn: Turn, seen: Seen) -> Turn:
     return turn.having(leaving=None) if gone else turn
 
 
-def finish_probation(turn: Turn, strategy: Strategy) -> Turn:
-    """The promoted version has stood its test."""
+def finish_probation(turn: Turn, strategy: Strategy, *, still: bool) -> Turn:
+    """The promoted version has stood its test; what is kept from it is more traffic, which it gets in no pause."""
     until, stable = turn.status.probation_until, turn.status.stable
     if until is None or stable is None:
         return turn
     # Whatever clock or strategy said then, it never lasts longer than it does by now.
     if turn.now < min(until, stable.since + strategy.probation) and turn.status.previous is not None:
         return turn
+    if still and turn.status.weights.of(stable.slot) < ALL:
+        return turn
     why = "nothing spoke against it" if turn.status.previous is not None else "no version before it is left"
-    turn = turn.decided("ProbationEnded", why, arm=stable, weight=100)
+    turn = turn.decided("ProbationEnded", why, arm=stable, weight=ALL)
     return turn.having(analysis=None, probation_until=None)
 
 

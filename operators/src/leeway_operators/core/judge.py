@@ -131,7 +131,7 @@ def _progress(  # noqa: PLR0911 guarded, in a fixed order
         told = f"slot {slot} keeps version {version} until the gateway has surely sent it its last request"
         return True, "SlotDraining", told
     if status.candidate is not None and status.analysis is not None and status.promoting is None:
-        return _compared(rollout, status.analysis)
+        return _compared(rollout, status.analysis, check)
     if check is not None:
         return True, check.reason, check.message
     if (rejected := _rejected(rollout, status)) is not None:
@@ -147,8 +147,10 @@ def _progress(  # noqa: PLR0911 guarded, in a fixed order
     return False, "Finished", "the released version is the stable one"
 
 
-def _compared(rollout: Rollout, analysis: Analysis) -> tuple[bool, str, str]:
+def _compared(rollout: Rollout, analysis: Analysis, check: Check | None) -> tuple[bool, str, str]:
     step = described(strategy_of(rollout.spec), analysis)
+    if check is not None and check.state == "Waiting":
+        step += f"; more traffic waits, as {check.message}"
     if analysis.held is not None:
         reason, message = analysis.held
         return False, reason, f"{step}. {message}"

@@ -15,7 +15,7 @@ from leeway_operators.core.converge import HANDOVER, converge
 from leeway_operators.core.evidence import Evidence
 from leeway_operators.core.judge import advised, judged, warnings
 from leeway_operators.core.model import SLOTS, Arm, Followed, Rollout, Seen, Slot, Status, Weights, other
-from leeway_operators.core.stages import compare, keep_or_lose, unmirrored
+from leeway_operators.core.stages import compare, keep_or_lose, unmirrored, unseen
 from leeway_operators.core.strategy import Strategy, strategy_of
 from leeway_operators.core.turn import Turn
 from leeway_operators.core.verify import Check
@@ -57,8 +57,8 @@ def plan(
     turn = execute(turn, frozen)
     turn = attempts.finish_switch(turn, strategy, seen)
     turn = attempts.finish_leaving(turn, seen)
-    turn = attempts.finish_probation(turn, strategy)
     paused = rollout.paused or turn.status.paused_by is not None
+    turn = attempts.finish_probation(turn, strategy, still=paused or frozen is not None)
     turn = attempts.expire_previous(turn, strategy, seen, paused=paused)
     turn = attempts.choose_candidate(turn, strategy, seen, paused=paused, frozen=frozen is not None)
 
@@ -71,6 +71,8 @@ def plan(
     # Counts of a route that somebody has changed, or that is about to change, belong to no weight.
     if evidence is not None and traffic.is_as_decided(turn, strategy, seen, checks):
         turn = compare(turn, strategy, evidence, check, still=paused or frozen is not None)
+    else:
+        turn = unseen(turn, strategy, still=paused or frozen is not None)
     if turn.status.candidate is None:
         checks = check = None
     turn, exposed = traffic.shared(turn, strategy, seen, checks, paused=paused, frozen=frozen is not None)
@@ -82,7 +84,7 @@ def plan(
     told = (*turn.told, *warnings(memory, status))
     remember = (SetStatus(status=status),) if status != memory else ()
     actions = (*told, *remember, *converge(rollout, status, seen, now, sink_url, exposed=exposed))
-    return Plan(actions=actions, status=status, again_in=_again_in(turn, strategy, seen, check))
+    return Plan(actions=actions, status=status, again_in=_again_in(turn, strategy, seen, check, stopped=bool(stopped)))
 
 
 def slot_to_ask(rollout: Rollout, memory: Status) -> Slot | None:
@@ -177,7 +179,7 @@ def _stopped(rollout: Rollout, status: Status, frozen: str | None) -> tuple[str,
     return None
 
 
-def _again_in(turn: Turn, strategy: Strategy, seen: Seen, check: Check | None) -> timedelta | None:
+def _again_in(turn: Turn, strategy: Strategy, seen: Seen, check: Check | None, *, stopped: bool) -> timedelta | None:
     rollout, status, now = turn.rollout, turn.status, turn.now
     if status.leaving is not None:
         return LOOK_AGAIN
@@ -191,7 +193,7 @@ def _again_in(turn: Turn, strategy: Strategy, seen: Seen, check: Check | None) -
     if status.previous is not None:
         # A release that waits for its slot ends the window; before the slot is drained, nothing does.
         target = rollout.release
-        waiting = not status.has_stable(target) and not rollout.paused and not attempts.is_rejected(status, target)
+        waiting = not status.has_stable(target) and not stopped and not attempts.is_rejected(status, target)
         end = now if waiting else status.previous.since + rollout.rollback_window
         ends.append(max(end, attempts.drained_since(status, rollout, seen) or now + LOOK_AGAIN_FAILED))
     if status.probation_until is not None:

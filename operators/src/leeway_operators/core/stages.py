@@ -1,6 +1,7 @@
 """The steps of a candidate: what each look's evidence does to it."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from leeway_operators.core import analysis as analyses
 from leeway_operators.core import attempts
@@ -11,6 +12,8 @@ from leeway_operators.core.advance import (
     ROLLBACK_REASONS,
     Move,
     decide,
+    described,
+    is_late,
     shares_traffic,
     step_of,
     steps_of,
@@ -44,6 +47,8 @@ def compare(turn: Turn, strategy: Strategy, evidence: Evidence, check: Check | N
     weight = status.weights.of(arms.candidate.slot) / 100 if shares else None
     sample = float(turn.rollout.spec["capture"]["sample"])
     seen = analyses.looked(strategy, analysis, evidence, arms, weight=weight, sample=sample, now=turn.now)
+    if still and analysis.looked is not None and turn.now > analysis.looked:
+        seen = replace(seen, analysis=_later(seen.analysis, turn.now - analysis.looked))
     turn = turn.having(analysis=seen.analysis)
     if seen.lost is not None:
         here = status.weights.of(arms.candidate.slot)
@@ -106,6 +111,27 @@ def _moved(turn: Turn, strategy: Strategy, analysis: Analysis, move: Move, *, re
     why = f"step {number} of {len(steps)} saw no harm; step {number + 1} gives it {steps[number].weight} %"
     turn = turn.decided("StepAdvanced", why, arm=arm, weight=steps[number].weight, findings=findings)
     return turn.having(analysis=analyses.fresh_step(analysis, number, turn.now))
+
+
+def unseen(turn: Turn, strategy: Strategy, *, still: bool) -> Turn:
+    """A look without evidence: the deadline comes all the same, and time in a pause or a freeze does not count."""
+    arm, analysis = turn.status.candidate, turn.status.analysis
+    if arm is None or analysis is None or turn.status.promoting is not None:
+        return turn
+    if still:
+        passed = turn.now - (analysis.looked or analysis.began)
+        if passed < strategy.interval:
+            return turn
+        return turn.having(analysis=replace(_later(analysis, passed), looked=turn.now))
+    if strategy.on_deadline != "Rollback" or not is_late(strategy, analysis, turn.now):
+        return turn
+    why = f"no decision within {strategy.deadline}, the deadline; {described(strategy, analysis)}"
+    return attempts.roll_back(turn, arm, "DeadlineExceeded", why, analysis.findings)
+
+
+def _later(analysis: Analysis, passed: timedelta) -> Analysis:
+    """As if it had begun so much later."""
+    return replace(analysis, began=analysis.began + passed)
 
 
 def keep_or_lose(turn: Turn, take: Check, keep: Check) -> Turn:

@@ -111,8 +111,12 @@ class Cluster:
             "_request_timeout": _TIMEOUT,
         }
         namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
-        if resource == SERVICES:
-            self._core.patch_namespaced_service(name, namespace, dict(body), **options)
+        in_core: Mapping[Resource, Any] = {
+            SERVICES: self._core.patch_namespaced_service,
+            CONFIG_MAPS: self._core.patch_namespaced_config_map,
+        }
+        if resource in in_core:
+            in_core[resource](name, namespace, dict(body), **options)
             return
         patch = (
             self._objects.patch_namespaced_custom_object_status
@@ -126,11 +130,6 @@ class Cluster:
         namespace = body["metadata"]["namespace"]
         document: Any = dict(body)
         try:
-            if resource == CONFIG_MAPS:
-                self._core.create_namespaced_config_map(
-                    namespace, document, field_manager=FIELD_MANAGER, _request_timeout=_TIMEOUT
-                )
-                return
             self._objects.create_namespaced_custom_object(
                 resource.group,
                 resource.version,

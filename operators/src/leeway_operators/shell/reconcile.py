@@ -40,13 +40,9 @@ _APPLIED: Mapping[type[Action], api.Resource] = {
     ApplyBundleService: api.SERVICES,
     ApplyRoute: api.ROUTES,
     SetMinReplicas: api.HPAS,
-}
-_MADE: Mapping[type[Action], api.Resource] = {
-    CopyRuntime: api.RUNTIMES,
-    DeleteRuntime: api.RUNTIMES,
     WriteRecord: api.CONFIG_MAPS,
-    DeleteRecord: api.CONFIG_MAPS,
 }
+_DELETED: Mapping[type[Action], api.Resource] = {DeleteRuntime: api.RUNTIMES, DeleteRecord: api.CONFIG_MAPS}
 
 Sources = Callable[[Rollout, Question, Seen], Evidence]
 
@@ -128,12 +124,12 @@ class Reconciler:
         match action:
             case SetStatus():
                 cluster.apply(api.ROLLOUTS, _status_body(rollout, action.status), status=True)
-            case ApplySlot() | ApplyBundleService() | ApplyRoute() | SetMinReplicas():
+            case ApplySlot() | ApplyBundleService() | ApplyRoute() | SetMinReplicas() | WriteRecord():
                 cluster.apply(_APPLIED[type(action)], action.body)
-            case CopyRuntime() | WriteRecord():
-                cluster.create(_MADE[type(action)], action.body)
+            case CopyRuntime():
+                cluster.create(api.RUNTIMES, action.body)
             case DeleteRuntime() | DeleteRecord():
-                cluster.delete(_MADE[type(action)], namespace, action.name)
+                cluster.delete(_DELETED[type(action)], namespace, action.name)
             case StopSlot():
                 cluster.annotate(api.INFERENCE_SERVICES, namespace, action.name, {objects.STOP: "true"})
             case RestartSlot():
