@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster import paths
+from cluster.locked import locked
 from cluster.shell import run
 from images.build import build_model, bundle_identity
 
@@ -49,11 +50,12 @@ def train(version: str, settings: Sequence[str] = ()) -> Path:
     """
     arguments = ["--version", version, *(part for setting in settings for part in ("--set", setting))]
     bundle = paths.cache() / "bundles" / f"{MODEL}-{version}-{_key(arguments)}"
-    if not bundle.exists():
-        for stale in bundle.parent.glob(f"{MODEL}-{version}-*"):
-            shutil.rmtree(stale)
-        bundle.parent.mkdir(parents=True, exist_ok=True)
-        _training("leeway-train", *arguments, "--output", bundle)
+    # A demonstration and a test run may want the same one.
+    with locked(bundle.parent / "lock"):
+        if not bundle.exists():
+            for stale in bundle.parent.glob(f"{MODEL}-{version}-*"):
+                shutil.rmtree(stale)
+            _training("leeway-train", *arguments, "--output", bundle)
     return bundle
 
 

@@ -1,20 +1,18 @@
 """The images of this repository, each named by the content that it was built from."""
 
-import fcntl
 import hashlib
 import json
 import re
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cluster import paths
 from cluster.fetch import debian
+from cluster.locked import locked
 from cluster.shell import run
 from images import base, buildah, oci
 
@@ -101,7 +99,7 @@ def build(name: str) -> Built:
     """
     image, folder = _recipe(name), paths.cache() / "images"
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / "lock"), tempfile.TemporaryDirectory(dir=folder) as temporary:
+    with locked(folder / "lock"), tempfile.TemporaryDirectory(dir=folder) as temporary:
         context = Path(temporary)
         stage(
             image, paths.REPOSITORY, context
@@ -229,11 +227,3 @@ def _remove_others(archive: Path, name: str) -> None:
     for other in archive.parent.glob(f"{name}-*.tar"):
         if other != archive and re.fullmatch(rf"{name}-[0-9a-f]{{12}}\.tar", other.name):
             other.unlink()
-
-
-@contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    """Let one build at a time use the storage."""
-    with file.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
