@@ -5,7 +5,10 @@ from datetime import timedelta
 import pytest
 
 from leeway_operators.core import documents
+from leeway_operators.core.evidence import Evidence, Question
+from leeway_operators.core.model import Rollout, Seen
 from leeway_operators.shell import api
+from leeway_operators.shell.reconcile import Reconciler
 from tests.stories import LONG, finish, release, until
 from tests.world import NAME, NAMESPACE, World, digest, spec
 
@@ -167,6 +170,25 @@ def test_counts_that_were_to_begin_years_ahead_begin_now(busy: World) -> None:
     del busy.status["analysis"]["looked"]
     finish(busy)
     assert busy.status["stable"]["version"] == "2"
+
+
+def test_a_release_that_comes_during_a_look_is_not_overlooked(busy: World) -> None:
+    release(busy)
+    until(busy, "Canary")
+    busy.settle(6)
+    remembered = dict(busy.status)
+
+    def sources(rollout: Rollout, question: Question, seen: Seen) -> Evidence:
+        release(busy, "3")
+        return busy.sources(rollout, question, seen)
+
+    operator = Reconciler(busy, busy, lambda: busy.now, None, "operator-0", sources=sources)
+    with pytest.raises(api.StaleError):
+        operator.reconcile(NAMESPACE, NAME)
+    assert busy.status == remembered
+    finish(busy)
+    outcomes = [(entry["version"], entry["outcome"]) for entry in busy.status["history"][:2]]
+    assert outcomes == [("3", "Promoted"), ("2", "Superseded")]
 
 
 def test_a_hold_is_written_once_an_interval_however_often_it_is_looked_at(busy: World) -> None:

@@ -138,6 +138,15 @@ def test_records_are_applied_and_removed(server: ApiServer, cluster: Cluster) ->
     cluster.delete(api.CONFIG_MAPS, "models", "flights")
 
 
+def test_a_status_is_written_only_over_what_was_read(server: ApiServer, cluster: Cluster) -> None:
+    server.answers = [(409, {}), (409, {})]
+    with pytest.raises(api.StaleError, match="modelrollouts flights has changed since it was read"):
+        cluster.apply(api.ROLLOUTS, ITEM, status=True)
+    assert server.last[:2] == ("PATCH", "/apis/leeway.dev/v1alpha1/namespaces/models/modelrollouts/flights/status")
+    with pytest.raises(kubernetes.client.ApiException):
+        cluster.apply(api.ROUTES, BODY)
+
+
 def test_a_lease_is_written_over_only_if_nobody_was_faster(server: ApiServer, cluster: Cluster) -> None:
     server.answers = [(200, ITEM), (409, {})]
     assert cluster.replace(api.LEASES, ITEM)

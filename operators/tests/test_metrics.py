@@ -172,6 +172,33 @@ def test_a_rollout_that_is_gone_leaves_no_series() -> None:
     assert left == []
 
 
+def test_a_rollout_that_never_was_looked_at_in_full_leaves_no_series() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    metrics.failed(KEY)
+    metrics.reconciled(KEY, None)
+    metrics.reconciled(KEY, None)
+    assert registry.get_sample_value("leeway_rollout_reconcile_errors_total", WHERE) is None
+
+
+def test_an_outcome_is_counted_once_although_its_look_failed_after_it_was_remembered() -> None:
+    registry, world = CollectorRegistry(), World()
+    metrics = Metrics(registry)
+    world.release(spec())
+    lost = None
+    for _ in range(8):
+        result = world.operator().reconcile(*KEY)
+        assert result is not None
+        if result.after.history and lost is None:
+            lost = result  # the API server refused what came after the status
+        else:
+            metrics.reconciled(KEY, result)
+        world.tick()
+    assert lost is not None
+    labels = WHERE | {"outcome": "Promoted", "reason": "Verified"}
+    assert registry.get_sample_value("leeway_rollout_outcomes_total", labels) == 1
+
+
 def test_a_status_without_a_comparison_has_no_gates() -> None:
     registry = CollectorRegistry()
     result = looked(World(), None, None)

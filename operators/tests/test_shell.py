@@ -24,6 +24,7 @@ from leeway_operators.shell.reconcile import Reconciled
 from tests.world import NAME, NAMESPACE, World, spec
 
 KEY = (NAMESPACE, NAME)
+WHERE = {"namespace": NAMESPACE, "model": NAME}
 NOW = timedelta(0)
 
 
@@ -113,11 +114,21 @@ def test_an_error_is_counted_and_tried_again() -> None:
     worker.work_on(KEY)
     world.body["metadata"]["broken"] = True
     worker.work_on(KEY)
-    labels = {"namespace": NAMESPACE, "model": NAME}
-    assert registry.get_sample_value("leeway_rollout_reconcile_errors_total", labels) == 1
+    assert registry.get_sample_value("leeway_rollout_reconcile_errors_total", WHERE) == 1
     del world.body["metadata"]["broken"]
     clock.now = 1
     assert queue.pop(NOW) == KEY
+
+
+def test_a_look_that_somebody_overtook_is_no_error_and_is_repeated_at_once() -> None:
+    def overtaken(*_: str) -> None:
+        raise api.StaleError(NAME)
+
+    queue, registry = Queue(Clock()), CollectorRegistry()
+    worker = Controller(Nothing(), None, reconcile=overtaken, queue=queue, metrics=Metrics(registry), monotonic=Clock())
+    worker.work_on(KEY)
+    assert queue.pop(NOW) == KEY
+    assert registry.get_sample_value("leeway_rollout_reconcile_errors_total", WHERE) is None
 
 
 def test_the_log_has_one_line_of_json_for_a_look_that_did_something_and_none_for_another(

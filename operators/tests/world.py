@@ -137,6 +137,7 @@ class World:
         if body["spec"] != full:
             body["spec"] = full
             body["metadata"]["generation"] += 1
+            _count_version(body)
         model = full["model"]
         self.images.setdefault(model["storageUri"], Word(version=model["version"], digest=digest(model["version"])))
 
@@ -365,7 +366,10 @@ class World:
         live = self.objects.get(key)
         if status:
             assert live is not None
+            if wished["metadata"]["resourceVersion"] != live["metadata"]["resourceVersion"]:
+                raise api.StaleError(wished["metadata"]["name"])
             live["status"] = wished["status"]
+            _count_version(live)
         elif resource == api.HPAS:
             assert live is not None
             live["spec"]["minReplicas"] = wished["spec"]["minReplicas"]
@@ -435,6 +439,10 @@ class World:
             "shares": self.shares(),
             "history": [(record.version, record.outcome) for record in status.history],
         }
+
+
+def _count_version(body: dict[str, Any]) -> None:
+    body["metadata"]["resourceVersion"] = str(int(body["metadata"].get("resourceVersion", "0")) + 1)
 
 
 def _merge(into: dict[str, Any], patch: Mapping[str, Any]) -> None:

@@ -34,6 +34,10 @@ class ForbiddenError(Exception):
     """The operator has no right to read this."""
 
 
+class StaleError(Exception):
+    """The object has changed since it was read: what was decided about it may be wrong by now."""
+
+
 class Api(Protocol):
     """The API server. Every read is current (no cache); every error but "not found" and "exists" is raised."""
 
@@ -48,7 +52,11 @@ class Api(Protocol):
         """Objects by label selector, in one namespace or in all."""
 
     def apply(self, resource: Resource, body: Mapping[str, Any], *, status: bool = False) -> None:
-        """Server-side apply as `leeway-operator`; the object or, if `status`, its status subresource."""
+        """Server-side apply as `leeway-operator`; the object or, if `status`, its status subresource.
+
+        Raises:
+            StaleError: `body` names a resourceVersion, and there is a newer one.
+        """
 
     def create(self, resource: Resource, body: Mapping[str, Any]) -> None:
         """Create; an object that exists is left as it is."""

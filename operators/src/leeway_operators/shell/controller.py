@@ -111,6 +111,10 @@ class Controller:
         try:
             with self._metrics.duration.time():
                 result = self._reconcile(*key)
+        except api.StaleError:
+            # Somebody was faster, and what they wrote is looked at next.
+            self._queue.add(key)
+            return
         except Exception:
             # Whatever it was (API server away, conflict, an object we cannot read): level-triggered means trying again.
             self._metrics.failed(key)

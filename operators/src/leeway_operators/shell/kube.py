@@ -7,7 +7,7 @@ from typing import Any, cast
 import kubernetes.client as k8s
 from kubernetes.watch import Watch
 
-from leeway_operators.shell.api import CONFIG_MAPS, PODS, SERVICES, ForbiddenError, Resource
+from leeway_operators.shell.api import CONFIG_MAPS, PODS, SERVICES, ForbiddenError, Resource, StaleError
 
 FIELD_MANAGER = "leeway-operator"
 _APPLY = "application/apply-patch+yaml"
@@ -102,7 +102,11 @@ class Cluster:
             yield event["object"]
 
     def apply(self, resource: Resource, body: Mapping[str, Any], *, status: bool = False) -> None:
-        """Server-side apply: what this manager applied before and leaves out now is removed."""
+        """Server-side apply: what this manager applied before and leaves out now is removed.
+
+        Raises:
+            StaleError: `body` names a resourceVersion, and there is a newer one.
+        """
         options: Any = {
             "field_manager": FIELD_MANAGER,
             "field_validation": "Strict",
@@ -123,7 +127,13 @@ class Cluster:
             if status
             else self._objects.patch_namespaced_custom_object
         )
-        patch(resource.group, resource.version, namespace, resource.plural, name, dict(body), **options)
+        try:
+            patch(resource.group, resource.version, namespace, resource.plural, name, dict(body), **options)
+        except k8s.ApiException as error:
+            # Forced, an apply conflicts with nobody but with a newer version than the one that it names.
+            if error.status == _CONFLICT and "resourceVersion" in body["metadata"]:
+                raise StaleError(f"{resource.plural} {name} has changed since it was read") from error
+            raise
 
     def create(self, resource: Resource, body: Mapping[str, Any]) -> None:
         """Create; an object that exists is left as it is."""

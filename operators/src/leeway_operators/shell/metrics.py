@@ -76,6 +76,8 @@ class Metrics(Collector):
         if result is None:
             self._forget(key)
             return
+        # What a look remembered before it failed is counted now.
+        counted = self._last.get(key, result.before).history
         if key not in self._last:
             for outcome, reasons in OUTCOME_REASONS.items():
                 for reason in reasons:
@@ -87,7 +89,7 @@ class Metrics(Collector):
         elif result.evidence is not None:
             self._newest[key] = {**self._newest.get(key, {}), **_newest(result.evidence)}
         for record in result.after.history:
-            if record not in result.before.history:
+            if record not in counted:
                 self._outcomes.labels(*key, record.outcome, record.reason).inc()
 
     def failed(self, key: Key) -> None:
@@ -97,6 +99,8 @@ class Metrics(Collector):
     def _forget(self, key: Key) -> None:
         self._newest.pop(key, None)
         if self._last.pop(key, None) is None:
+            with suppress(KeyError):  # it may have failed at every look
+                self._errors.remove(*key)
             return
         for outcome, reasons in OUTCOME_REASONS.items():
             for reason in reasons:

@@ -97,6 +97,7 @@ class Reconciler:
         """Look, plan and act once.
 
         Raises:
+            StaleError: the ModelRollout has changed during the look; nothing was moved.
             Exception: whatever the API server answered; the caller tries again later, and nothing is half-known.
         """
         body = self._cluster.get(api.ROLLOUTS, namespace, name)
@@ -113,17 +114,17 @@ class Reconciler:
         evidence = self._sources(rollout, question, seen) if question is not None else None
         planned = plan(rollout, before, seen, now, self._sink_url, evidence=evidence, frozen=self._frozen)
         for action in planned.actions:
-            self._act(rollout, action, now)
+            self._act(rollout, action, now, version=body["metadata"]["resourceVersion"])
         return Reconciled(rollout, before, planned.status, planned.actions, planned.again_in, evidence)
 
     def _look(self, rollout: Rollout, status: Status) -> Seen:
         return observe(self._cluster, self._probe, rollout, slot_to_ask(rollout, status))
 
-    def _act(self, rollout: Rollout, action: Action, now: datetime) -> None:
+    def _act(self, rollout: Rollout, action: Action, now: datetime, *, version: str) -> None:
         cluster, namespace = self._cluster, rollout.namespace
         match action:
             case SetStatus():
-                cluster.apply(api.ROLLOUTS, _status_body(rollout, action.status), status=True)
+                cluster.apply(api.ROLLOUTS, _status_body(rollout, action.status, version), status=True)
             case ApplySlot() | ApplyBundleService() | ApplyRoute() | SetMinReplicas() | WriteRecord():
                 cluster.apply(_APPLIED[type(action)], action.body)
             case CopyRuntime():
@@ -149,11 +150,12 @@ class Reconciler:
             log.warning("an Event was not written", extra={"fields": fields | {"reason": str(error)}})
 
 
-def _status_body(rollout: Rollout, status: Status) -> dict[str, Any]:
+def _status_body(rollout: Rollout, status: Status, version: str) -> dict[str, Any]:
+    # Only over what was read: another leader may have decided meanwhile, or a person changed the spec.
     return {
         "apiVersion": objects.API_VERSION,
         "kind": objects.KIND,
-        "metadata": {"name": rollout.name, "namespace": rollout.namespace},
+        "metadata": {"name": rollout.name, "namespace": rollout.namespace, "resourceVersion": version},
         "status": documents.status_document(status, documents.required_by(rollout)),
     }
 
