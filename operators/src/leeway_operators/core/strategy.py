@@ -79,7 +79,7 @@ def strategy_of(spec: Mapping[str, Any]) -> Strategy:
     return Strategy(
         steps=tuple(
             Step(
-                weight=step["weight"],
+                weight=step.get("weight", 0),
                 hold=parse_duration(step["hold"]) if "hold" in step else timedelta(0),
                 shadow=step.get("shadow", False),
             )
