@@ -98,6 +98,58 @@ def test_a_missing_runtime_is_named(world: World) -> None:
     assert world.shares() == {"a": 100}
 
 
+def another(hostname: str, created: str) -> dict[str, Any]:
+    """The route of another team's rollout."""
+    labels = {"leeway.dev/model": "trains", "app.kubernetes.io/managed-by": "leeway-operator"}
+    meta = {"name": "trains", "namespace": "others", "creationTimestamp": created, "labels": labels}
+    parents = [{"name": "leeway", "namespace": "leeway"}]
+    return {"metadata": meta, "spec": {"parentRefs": parents, "hostnames": [hostname], "rules": []}}
+
+
+def test_a_hostname_that_another_rollout_has_stays_its_own() -> None:
+    world = World()
+    world.put(api.ROUTES, another("flights.example.org", "2026-01-01T00:00:00Z"))
+    world.release(spec("1"))
+    world.settle()
+    assert (api.ROUTES, NAME) not in world.objects
+    assert world.status["phase"] == "Failed"
+    assert world.condition("Degraded")["message"] == (
+        "hostname flights.example.org belongs to ModelRollout others/trains. "
+        "Name others in spec.endpoint.hostnames, or delete that ModelRollout. Nothing serves yet"
+    )
+    assert world.events() == ["HostnameTaken"]
+    world.release(spec("1") | {"endpoint": spec()["endpoint"] | {"hostnames": ["planes.example.org"]}})
+    world.settle()
+    assert world.condition("Ready")["status"] == "True"
+    assert world.condition("Degraded")["status"] == "False"
+
+
+def test_who_asks_for_anothers_hostname_keeps_its_own_and_goes_on_with_its_releases(world: World) -> None:
+    world.put(api.ROUTES, another("trains.example.org", "2026-01-02T00:00:00Z"))
+    endpoint = spec()["endpoint"] | {"hostnames": ["flights.example.org", "trains.example.org"]}
+    world.release(spec("2") | {"endpoint": endpoint})
+    world.settle()
+    assert world.objects[api.ROUTES, NAME]["spec"]["hostnames"] == ["flights.example.org"]
+    assert world.status["stable"]["version"] == "2"
+    assert world.condition("Ready")["status"] == "True"
+    assert world.condition("Degraded")["reason"] == "HostnameTaken"
+    assert world.events().count("HostnameTaken") == 1
+    del world.objects[api.ROUTES, "trains"]
+    world.settle(2)
+    assert world.objects[api.ROUTES, NAME]["spec"]["hostnames"] == endpoint["hostnames"]
+    assert world.condition("Degraded")["status"] == "False"
+
+
+@pytest.mark.parametrize(("created", "reason"), [("2025-01-01", "HostnameTaken"), ("2027-01-01", "AsExpected")])
+def test_of_two_routes_with_one_hostname_the_younger_ones_rollout_is_told(
+    world: World, created: str, reason: str
+) -> None:
+    world.objects[api.ROUTES, NAME]["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    world.put(api.ROUTES, another("flights.example.org", f"{created}T00:00:00Z"))
+    world.settle(1)
+    assert world.condition("Degraded")["reason"] == reason
+
+
 def test_somebody_elses_route_is_left_alone() -> None:
     world = World()
     meta = {"name": NAME, "namespace": NAMESPACE, "generation": 1}

@@ -24,8 +24,10 @@ from leeway_operators.core.objects import LABEL_MODEL, LABEL_SLOT
 from leeway_operators.core.strategy import strategy_of
 from leeway_operators.core.verify import Check
 
+HOSTNAME_TAKEN = "HostnameTaken"
 _NEXT_STEP: Mapping[str, str] = {
     "DigestMismatch": "Name the digest of that bundle in spec.model.digest, or the bundle that was meant in storageUri",
+    HOSTNAME_TAKEN: "Name others in spec.endpoint.hostnames, or delete that ModelRollout",
     "ModelRefused": "Publish a bundle that the server takes, and name it in spec.model",
     "NameTaken": "Delete it, or give the ModelRollout another name",
     "RuntimeNotFound": "Create it, or name another one in spec.runtime",
@@ -45,6 +47,14 @@ def advised(check: Check, rollout: Rollout, status: Status) -> Check:
     stable = status.stable
     meanwhile = f"Version {stable.release.version} keeps all traffic" if stable is not None else "Nothing serves yet"
     return replace(check, message=". ".join(part.rstrip(". ") for part in (check.message, advice, meanwhile) if part))
+
+
+def hostname_taken(seen: Seen) -> Check | None:
+    """That somebody else has a hostname; None: nobody has."""
+    if not seen.taken:
+        return None
+    told = ", ".join(f"hostname {name} belongs to ModelRollout {owner}" for name, owner in sorted(seen.taken.items()))
+    return Check(state="Failed", reason=HOSTNAME_TAKEN, message=told)
 
 
 def _describe_pods(rollout: Rollout, slot: Slot) -> str:
@@ -84,7 +94,7 @@ def judged(
     conditions = (
         condition("Ready", _serving(rollout, status, seen, check)),
         condition("Progressing", _progress(rollout, status, seen, check, stopped)),
-        condition("Degraded", _degraded(rollout, status, check)),
+        condition("Degraded", _degraded(rollout, status, seen, check)),
     )
     return replace(
         status,
@@ -159,10 +169,12 @@ def _compared(rollout: Rollout, analysis: Analysis, check: Check | None) -> tupl
     return True, "Comparing", step
 
 
-def _degraded(rollout: Rollout, status: Status, check: Check | None) -> tuple[bool, str, str]:
+def _degraded(rollout: Rollout, status: Status, seen: Seen, check: Check | None) -> tuple[bool, str, str]:
     """Whether what was asked for cannot be had: it fails, it was rolled back, or what is compared is not comparable."""
     if check is not None and check.state == "Failed":
         return True, check.reason, check.message
+    if (taken := hostname_taken(seen)) is not None:
+        return True, taken.reason, f"{taken.message}. {_NEXT_STEP[HOSTNAME_TAKEN]}"
     held = status.analysis.held if status.candidate is not None and status.analysis is not None else None
     if held is not None and held[0] in (*BROKEN, MIRROR_UNSUPPORTED):
         return True, *held
@@ -222,7 +234,8 @@ def warnings(memory: Status, status: Status) -> Iterator[Emit]:
     before = {condition.type: condition for condition in memory.conditions}
     for condition in status.conditions:
         old = before.get(condition.type)
-        if condition.type == "Degraded" and condition.status and status.phase == "Failed":
+        failed = status.phase == "Failed" or condition.reason == HOSTNAME_TAKEN
+        if condition.type == "Degraded" and condition.status and failed:
             if old is not None and old.status and old.reason == condition.reason:
                 continue
             arm = status.candidate

@@ -241,6 +241,8 @@ class Seen:
     """The ServingRuntime that spec.runtime names; None if there is none."""
     foreign: tuple[str, ...] = ()
     """Objects that have a name we need and belong to somebody else."""
+    taken: Mapping[str, str] = field(default_factory=dict)
+    """Hostnames of the wish that another ModelRollout has at the same gateway, with its namespace and name."""
     mirrors: bool | None = None
     """Whether the GatewayClass lists HTTPRouteRequestMirror among its features; None: it lists none."""
 

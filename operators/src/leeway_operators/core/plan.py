@@ -13,8 +13,8 @@ from leeway_operators.core.actions import Plan, SetStatus
 from leeway_operators.core.commanded import execute
 from leeway_operators.core.converge import HANDOVER, converge
 from leeway_operators.core.evidence import Evidence
-from leeway_operators.core.judge import advised, judged, warnings
-from leeway_operators.core.model import SLOTS, Arm, Followed, Rollout, Seen, Slot, Status, Weights, other
+from leeway_operators.core.judge import advised, hostname_taken, judged, warnings
+from leeway_operators.core.model import SLOTS, Arm, Followed, Rollout, Seen, SeenRoute, Slot, Status, Weights, other
 from leeway_operators.core.stages import compare, keep_or_lose, unmirrored, unseen
 from leeway_operators.core.strategy import Strategy, strategy_of
 from leeway_operators.core.turn import Turn
@@ -48,8 +48,10 @@ def plan(
         evidence: what the sources answered to `wants_evidence`; None: they were not asked.
         frozen: why nothing may move forward in this cluster; None: it may. Rollbacks and undos always may.
     """
-    if seen.foreign:
-        return _taken(rollout, memory, seen, now)
+    if (taken := _taken(seen)) is not None:
+        return _kept_out(rollout, memory, seen, taken, now)
+    if seen.taken and seen.route is not None:
+        rollout = _at_its_hostnames(rollout, seen.route)
     strategy = strategy_of(rollout.spec)
     turn = _clocked(Turn(rollout, memory, now))
     turn = _recover(turn, seen)
@@ -101,9 +103,22 @@ def slot_to_ask(rollout: Rollout, memory: Status) -> Slot | None:
 # ------------------------------------------------------------------------------------------- what has happened
 
 
-def _taken(rollout: Rollout, memory: Status, seen: Seen, now: datetime) -> Plan:
-    message = f"{', '.join(seen.foreign)} belongs to somebody else"
-    taken = advised(Check(state="Failed", reason="NameTaken", message=message), rollout, memory)
+def _taken(seen: Seen) -> Check | None:
+    """What belongs to others and keeps everything from being done: names of objects, or where no route is yet."""
+    if seen.foreign:
+        message = f"{', '.join(seen.foreign)} belongs to somebody else"
+        return Check(state="Failed", reason="NameTaken", message=message)
+    return hostname_taken(seen) if seen.route is None else None
+
+
+def _at_its_hostnames(rollout: Rollout, route: SeenRoute) -> Rollout:
+    """The wish with the hostnames that its route has: what others have stays theirs, and all else goes on."""
+    endpoint = {**rollout.spec["endpoint"], "hostnames": route.body["spec"].get("hostnames", [])}
+    return replace(rollout, spec={**rollout.spec, "endpoint": endpoint})
+
+
+def _kept_out(rollout: Rollout, memory: Status, seen: Seen, taken: Check, now: datetime) -> Plan:
+    taken = advised(taken, rollout, memory)
     status = judged(rollout, memory, memory=memory, seen=seen, check=taken, stopped=None, now=now)
     told = tuple(warnings(memory, status))
     remember = (SetStatus(status=status),) if status != memory else ()

@@ -108,6 +108,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         identity,
         sources=evidence,
         frozen=options.freeze or None,
+        namespace=options.namespace or None,
     )
     controller = Controller(
         cluster,

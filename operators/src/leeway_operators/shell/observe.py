@@ -37,9 +37,10 @@ _TROUBLE = frozenset(
 )
 SERVICE_NAME = "kubernetes.io/service-name"
 MIRRORING = "HTTPRouteRequestMirror"
+ANY_HOSTNAME = "*"
 
 
-def observe(cluster: api.Api, probe: Probe, rollout: Rollout, ask: Slot | None) -> Seen:
+def observe(cluster: api.Api, probe: Probe, rollout: Rollout, ask: Slot | None, *, within: str | None = None) -> Seen:
     """Read the rollout's objects.
 
     Args:
@@ -47,6 +48,7 @@ def observe(cluster: api.Api, probe: Probe, rollout: Rollout, ask: Slot | None) 
         probe: asks pods for their word.
         rollout: whose objects.
         ask: the slot whose pods are asked; None asks nobody.
+        within: the only namespace that may be read; None: all may.
     """
     name, namespace = rollout.name, rollout.namespace
     mine = f"{objects.LABEL_MODEL}={name}"
@@ -85,6 +87,7 @@ def observe(cluster: api.Api, probe: Probe, rollout: Rollout, ask: Slot | None) 
         foreign=tuple(
             f"{item['kind']} {item['metadata']['name']}" for item in needed if _label(item, objects.LABEL_MODEL) != name
         ),
+        taken=_taken(cluster.list(api.ROUTES, within, f"{objects.MANAGED_BY}={objects.OPERATOR}"), rollout),
         mirrors=_mirrors(cluster, rollout) if any(step.shadow for step in strategy_of(rollout.spec).steps) else None,
     )
 
@@ -103,6 +106,28 @@ def _mirrors(cluster: api.Api, rollout: Rollout) -> bool | None:
         return None
     # A list of names, and of objects with a name since Gateway API 1.3.
     return MIRRORING in {entry["name"] if isinstance(entry, Mapping) else entry for entry in features}
+
+
+def _taken(routes: list[dict[str, Any]], rollout: Rollout) -> Mapping[str, str]:
+    """Hostnames that are another's: it has them and ours does not yet, or its route is older, and so goes first."""
+    gateway = rollout.spec["endpoint"]["gateway"]
+    wished = (gateway["name"], gateway.get("namespace", rollout.namespace))
+    own = (rollout.namespace, rollout.name)
+    claims: dict[tuple[str, str], tuple[str, frozenset[str]]] = {}
+    for route in routes:
+        metadata, spec = route["metadata"], route["spec"]
+        parents = {(ref["name"], ref.get("namespace", metadata["namespace"])) for ref in spec.get("parentRefs", [])}
+        if wished in parents:
+            # A route without a hostname has all that no other names.
+            names = frozenset(spec.get("hostnames") or [ANY_HOSTNAME])
+            claims[metadata["namespace"], metadata["name"]] = (metadata.get("creationTimestamp", ""), names)
+    age, mine = claims.get(own, ("", frozenset()))
+    return {
+        name: "/".join(other)
+        for other, (since, names) in claims.items()
+        for name in names & set(rollout.spec["endpoint"].get("hostnames") or [ANY_HOSTNAME])
+        if other != own and (name not in mine or (since, other) < (age, own))
+    }
 
 
 def _label(item: Mapping[str, Any], key: str) -> str | None:

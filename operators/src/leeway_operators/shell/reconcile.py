@@ -73,6 +73,7 @@ class Reconciler:
         *,
         sources: Sources,
         frozen: str | None = None,
+        namespace: str | None = None,
     ) -> None:
         """Take everything that touches the world as an argument.
 
@@ -84,6 +85,7 @@ class Reconciler:
             instance: who reports Events, usually the pod's name.
             sources: asked what both versions did, when it is time.
             frozen: why nothing may move forward in this cluster; None: it may.
+            namespace: the only one that may be read; None: all may.
         """
         self._cluster = cluster
         self._probe = probe
@@ -92,6 +94,7 @@ class Reconciler:
         self._instance = instance
         self._sources = sources
         self._frozen = frozen
+        self._namespace = namespace
 
     def reconcile(self, namespace: str, name: str) -> Reconciled | None:
         """Look, plan and act once.
@@ -118,7 +121,7 @@ class Reconciler:
         return Reconciled(rollout, before, planned.status, planned.actions, planned.again_in, evidence)
 
     def _look(self, rollout: Rollout, status: Status) -> Seen:
-        return observe(self._cluster, self._probe, rollout, slot_to_ask(rollout, status))
+        return observe(self._cluster, self._probe, rollout, slot_to_ask(rollout, status), within=self._namespace)
 
     def _act(self, rollout: Rollout, action: Action, now: datetime, *, version: str) -> None:
         cluster, namespace = self._cluster, rollout.namespace
