@@ -268,6 +268,8 @@ def test_a_strategy_in_the_values_is_held_to_what_the_kind_takes() -> None:
     kind = dict(bounds(kind_of_strategy(), {}))
     # Where a step says nothing of shadow, the kind's rule has it at most 99; the schema says so of every step.
     kind["strategy.steps[].weight"]["maximum"] = 99
+    for path in ("strategy.analysis.alpha.rollback", "strategy.analysis.alpha.promote"):
+        kind[path]["maximum"] = 0.5  # the kind's rule says it
     for path in ("strategy.match.header", "strategy.match.value"):
         kind[path].setdefault("minLength", 1)  # the kind's pattern says it
     assert dict(bounds(definitions["strategy"], definitions)) == kind
@@ -282,9 +284,9 @@ def test_the_gates_in_the_values_are_those_of_the_kind() -> None:
     keys = {key for part in named.values() for key in part["properties"]}
     assert keys == set(gates["additionalProperties"]["properties"])
     margins = [part["properties"]["margin"] for part in named.values() if "margin" in part["properties"]]
-    assert {margin["maximum"] for margin in margins} == {
-        gates["additionalProperties"]["properties"]["margin"]["maximum"]
-    }
+    of_kind = gates["additionalProperties"]["properties"]["margin"]
+    assert of_kind["exclusiveMaximum"]
+    assert {margin["exclusiveMaximum"] for margin in margins} == {of_kind["maximum"]}
     assert not named["dataQuality"]["properties"]
 
 
