@@ -9,12 +9,14 @@ import itertools
 import json
 import os
 import random
+import signal
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gevent.event import AsyncResult
+import gevent
+from gevent.event import AsyncResult, Event
 from locust import LoadTestShape, User, task
 
 from cluster.https import Endpoint
@@ -30,6 +32,8 @@ _PERIOD = 1.0
 _PAUSE = 1.0  # seconds between the last connection and the load
 _NUMBER, _CONNECTED = itertools.count(), itertools.count(1)
 _BEGIN = AsyncResult()  # the time at which the load begins, once all have connected
+_END = Event()
+gevent.signal_handler(signal.SIGTERM, _END.set)  # locust begins to heed it when a shape has ended
 
 
 class Client(User):
@@ -83,4 +87,4 @@ class Planned(LoadTestShape):
     def tick(self) -> tuple[int, float] | None:
         """Say how many users there should be now, and how many may come a second; None ends the run."""
         over = _BEGIN.ready() and time.monotonic() > _BEGIN.get() + _SHAPE.seconds + _PERIOD
-        return None if over else (_SHAPE.peak, float(_SHAPE.peak))
+        return None if over or _END.is_set() else (_SHAPE.peak, float(_SHAPE.peak))
