@@ -23,6 +23,19 @@ def test_a_rejected_release_is_tried_again_after_retry(busy: World) -> None:
     assert busy.condition("Degraded")["status"] == "False"
 
 
+def test_a_retry_takes_the_runtime_as_it_is_by_then(busy: World) -> None:
+    release(busy)
+    until(busy, "Canary")
+    command(busy, "abort")
+    finish(busy)
+    repaired = busy.objects[api.RUNTIMES, "leeway-onnx-1"]
+    repaired["spec"] = {"containers": [{"name": "kserve-container", "image": "repaired"}]}
+    command(busy, "retry")
+    until(busy, "Canary")
+    used = busy.objects[api.INFERENCE_SERVICES, f"{NAME}-b"]["spec"]["predictor"]["model"]["runtime"]
+    assert busy.objects[api.RUNTIMES, used]["spec"]["containers"] == repaired["spec"]["containers"]
+
+
 def test_pause_keeps_the_step_and_resume_goes_on(busy: World) -> None:
     release(busy)
     until(busy, "Canary")

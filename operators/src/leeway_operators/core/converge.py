@@ -75,7 +75,11 @@ def _deploy(rollout: Rollout, status: Status, seen: Seen, sink_url: str | None) 
         if seen.slots[arm.slot].runs(arm.release.revision):
             continue
         name = objects.runtime_copy_name(rollout.name, arm.slot, arm.release.revision)
-        if name not in seen.copies:
+        stale = name in seen.copies and arm is status.candidate and seen.runtime is not None
+        if stale:
+            # Of an attempt that has ended; the runtime may have been repaired since.
+            yield DeleteRuntime(name=name)
+        if stale or name not in seen.copies:
             if seen.runtime is None:
                 continue
             yield CopyRuntime(body=objects.runtime_copy(rollout, arm, seen.runtime))
