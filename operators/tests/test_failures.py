@@ -150,6 +150,18 @@ def test_of_two_routes_with_one_hostname_the_younger_ones_rollout_is_told(
     assert world.condition("Degraded")["reason"] == reason
 
 
+def test_a_runtime_that_is_applied_after_its_rollout_is_awaited(world: World) -> None:
+    runtime = world.objects[api.RUNTIMES, "leeway-onnx-1"]
+    world.release(spec("2") | {"runtime": "leeway-onnx-2"})
+    world.settle(3)
+    assert world.status["phase"] == "Deploying"
+    assert world.condition("Progressing")["reason"] == "RuntimeNotFound"
+    world.put(api.RUNTIMES, runtime | {"metadata": {"name": "leeway-onnx-2", "namespace": NAMESPACE}})
+    world.settle()
+    assert world.status["stable"]["version"] == "2"
+    assert "RuntimeNotFound" not in world.events()
+
+
 def test_somebody_elses_route_is_left_alone() -> None:
     world = World()
     meta = {"name": NAME, "namespace": NAMESPACE, "generation": 1}

@@ -1,7 +1,7 @@
 """Where traffic may go: more only to what this very look has verified, and what a slot has only to what serves."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from leeway_operators.core import analysis as analyses
 from leeway_operators.core import attempts, objects
@@ -11,7 +11,10 @@ from leeway_operators.core.model import Analysis, Rollout, Seen, Slot, Status, W
 from leeway_operators.core.stages import is_held
 from leeway_operators.core.strategy import Strategy
 from leeway_operators.core.turn import Turn
-from leeway_operators.core.verify import Check, verify, verify_serving, verify_warm
+from leeway_operators.core.verify import Check, State, verify, verify_serving, verify_warm
+
+# Helm and Argo CD apply a ModelRollout before the ServingRuntime that comes with it.
+RUNTIME_PATIENCE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +35,8 @@ def check_candidate(status: Status, strategy: Strategy, rollout: Rollout, seen: 
     name = objects.runtime_copy_name(rollout.name, arm.slot, arm.release.revision)
     if not slot.runs(arm.release.revision) and seen.runtime is None and name not in seen.copies:
         missing = f"ServingRuntime {rollout.spec['runtime']} does not exist in namespace {rollout.namespace}"
-        return Checks(take=Check(state="Failed", reason="RuntimeNotFound", message=missing), keep=keep)
+        state: State = "Failed" if now - arm.since >= RUNTIME_PATIENCE else "Waiting"
+        return Checks(take=Check(state=state, reason="RuntimeNotFound", message=missing), keep=keep)
     if attempts.is_undo(status):
         return Checks(take=verify_warm(arm, slot), keep=keep)
     if _is_shadow(status, strategy) and seen.mirrors is False:

@@ -6,12 +6,14 @@ from typing import Literal
 
 from leeway_operators.core.model import Arm, SeenPod, SeenSlot
 
+State = Literal["Verified", "Waiting", "Failed"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
     """The answer: `Verified`, `Waiting` (look again) or `Failed` (it will not get better by itself)."""
 
-    state: Literal["Verified", "Waiting", "Failed"]
+    state: State
     reason: str
     message: str
 
