@@ -26,7 +26,6 @@ from load.profiles import Shape
 _PLAN = json.loads(Path(os.environ["LEEWAY_LOAD_PLAN"]).read_text(encoding="utf-8"))
 _SHAPE = Shape(**_PLAN["shape"])
 _BODIES = [line.encode() for line in Path(_PLAN["bodies"]).read_text(encoding="utf-8").splitlines()]
-_STOP = Path(_PLAN["stop"])
 _ENDPOINT = Endpoint(_PLAN["hostname"], _PLAN["address"], Path(_PLAN["authority"]))
 _CONTEXT = context_of(_ENDPOINT)
 _PERIOD = 1.0
@@ -88,4 +87,4 @@ class Planned(LoadTestShape):
     def tick(self) -> tuple[int, float] | None:
         """Say how many users there should be now, and how many may come a second; None ends the run."""
         over = _BEGIN.ready() and time.monotonic() > _BEGIN.get() + _SHAPE.seconds + _PERIOD
-        return None if over or _STOP.exists() or _END.is_set() else (_SHAPE.peak, float(_SHAPE.peak))
+        return None if over or _END.is_set() else (_SHAPE.peak, float(_SHAPE.peak))

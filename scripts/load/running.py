@@ -17,8 +17,6 @@ from load.profiles import Shape
 _SAMPLES = 1000
 _PATIENCE = 20
 """Seconds that requests in flight have at the end."""
-_STOP = "stop"
-"""The file whose being there ends the load."""
 
 
 class Locust:
@@ -44,12 +42,8 @@ class Locust:
     def stop(self) -> None:
         """End the load early, if it runs: requests in flight are answered, files are written."""
         if self._process.poll() is None:
-            # Not by SIGTERM: locust's handler of it lives only until Python next collects garbage.
-            (self.folder / _STOP).touch()
-            try:
-                self.wait(2 * _PATIENCE)
-            finally:
-                self._process.kill()
+            self._process.terminate()
+            self.wait(2 * _PATIENCE)
 
     @property
     def _log(self) -> Path:
@@ -100,7 +94,6 @@ def _plan(endpoint: Endpoint, shape: Shape, folder: Path, model: str) -> Path:
         "authority": str(endpoint.authority),
         "path": f"/v2/models/{model}/infer",
         "bodies": str(bodies),
-        "stop": str(folder / _STOP),
     }
     plan.write_text(json.dumps(content, indent=2), encoding="utf-8")
     return plan
