@@ -1,5 +1,6 @@
 """Whatever happens, in whatever order, and whenever the operator is killed: what must hold of a rollout in steps."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -106,6 +107,8 @@ def happen(world: World, what: str, argument: Any, number: int) -> None:
             world.tick(argument)
         case "command":
             command(world, argument, number)
+        case "strategy":
+            world.release(spec("2") | {"strategy": argument})
         case "lost":
             good = Word(version="2", digest=digest("2"))
             world.images[spec("2")["model"]["storageUri"]] = Word(error="gone") if argument else good
@@ -156,22 +159,44 @@ def test_without_evidence_nothing_is_promoted(happenings: list[tuple[str, Any]])
     assert promoted(world) == {"1"}
 
 
-@pytest.mark.parametrize("version", ["2", "3"])
-def test_a_crash_before_any_write_leads_to_the_same_end(version: str) -> None:
-    def played(crash_at: int | None) -> tuple[World, int]:
-        world = new_world()
-        release(world, version)
-        for _ in range(90):
-            left = None if crash_at is None else crash_at - len(world.writes)
-            if reconcile(world, left if left is not None and left >= 0 else None):
-                crash_at = None
-                reconcile(world, None)  # Kubernetes starts it anew
-            world.tick()
-        return world, len(world.writes)
+def played(happenings: Mapping[int, tuple[str, Any]], looks: int, crash_at: int | None) -> tuple[World, int]:
+    """What happens before some of the looks; the operator is killed before its `crash_at`-th write."""
+    world = new_world()
+    for look in range(looks):
+        if look in happenings:
+            happen(world, *happenings[look], look)
+        left = None if crash_at is None else crash_at - len(world.writes)
+        if reconcile(world, left if left is not None and left >= 0 else None):
+            crash_at = None
+            reconcile(world, None)  # Kubernetes starts it anew
+        world.tick()
+    return world, len(world.writes)
 
-    undisturbed, writes = played(None)
+
+SHADOW = STRATEGY | {"steps": [{"shadow": True}]}
+PROBATION = STRATEGY | {"probation": {"duration": "1h", "weight": 10}}
+
+
+@pytest.mark.parametrize(
+    ("happenings", "looks", "every", "outcome"),
+    [
+        ({0: ("release", "2")}, 90, 9, "EvidencePassed"),
+        ({0: ("release", "3")}, 60, 7, "Errors"),
+        ({0: ("release", "2"), 12: ("command", "abort")}, 22, 2, "AbortedByCommand"),
+        ({0: ("strategy", SHADOW), 9: ("command", "abort")}, 18, 2, "AbortedByCommand"),
+        ({0: ("release", "2"), 6: ("command", "promote"), 10: ("command", "undo")}, 20, 2, "UndoneByCommand"),
+        ({0: ("release", "2"), 6: ("command", "promote"), 10: ("release", "1")}, 20, 2, "Reverted"),
+        ({0: ("release", "2"), 9: ("release", "1")}, 20, 2, "SpecReverted"),
+        ({0: ("strategy", PROBATION), 9: ("command", "promote"), 14: ("errors", {"2": 0.3})}, 40, 4, "Probation"),
+    ],
+)
+def test_a_crash_before_any_write_leads_to_the_same_end(
+    happenings: Mapping[int, tuple[str, Any]], looks: int, every: int, outcome: str
+) -> None:
+    undisturbed, writes = played(happenings, looks, None)
     assert undisturbed.status["phase"] == "Stable"
-    for crash_at in range(0, writes, 7):
-        world, _ = played(crash_at)
+    assert undisturbed.status["history"][0]["reason"] == outcome
+    for crash_at in range(0, writes, every):
+        world, _ = played(happenings, looks, crash_at)
         assert world.document() == undisturbed.document(), f"killed before write {crash_at}"
         assert sorted(world.events()) == sorted(undisturbed.events()), f"killed before write {crash_at}"

@@ -85,6 +85,19 @@ def test_without_a_rollback_window_the_old_version_still_outlives_the_gateways_l
     assert world.served("a") == set()
 
 
+def test_no_slot_is_stopped_while_the_gateway_refuses_the_route_that_leaves_it_out(world: World) -> None:
+    switch(world, strategy={"rollbackWindow": "0s"})
+    route = world.objects[api.ROUTES, NAME]
+    world.gateway_up = False
+    condition = route["status"]["parents"][0]["conditions"][0]
+    condition.update(status="False", reason="NotAllowedByListeners", observedGeneration=route["metadata"]["generation"])
+    world.settle()
+    assert world.served("a") == {("1", digest("1"))}, "the gateway may still have the route before"
+    world.gateway_up = True
+    world.settle()
+    assert world.served("a") == set()
+
+
 def test_the_warm_version_is_stopped_after_the_rollback_window(world: World) -> None:
     world.release(spec("2"))
     world.settle()

@@ -253,12 +253,14 @@ def _route(body: Mapping[str, Any], rollout: Rollout) -> SeenRoute:
         if condition["type"] == "Accepted"
     ]
     generation = body["metadata"]["generation"]
+    taken_over = bool(accepted) and all(condition["status"] == "True" for condition in accepted)
     return SeenRoute(
         body=body,
         weights=Weights(**{slot: shares.get(objects.predictor_name(rollout.name, slot), 0) for slot in SLOTS}),
         generation=generation,
-        # A gateway that does not say which generation it speaks of is taken to speak of this one.
-        followed=bool(accepted) and all(c.get("observedGeneration", generation) == generation for c in accepted),
-        accepted=all(condition["status"] == "True" for condition in accepted) if accepted else None,
+        # A gateway that does not say which generation it speaks of is taken to speak of this one. One that refuses a
+        # route may go on with the one before.
+        followed=taken_over and all(c.get("observedGeneration", generation) == generation for c in accepted),
+        accepted=taken_over if accepted else None,
         message="; ".join(f"{c['reason']}: {c.get('message', '')}" for c in accepted if c["status"] != "True"),
     )
