@@ -67,6 +67,38 @@ def test_a_tick_is_what_both_arms_counted_since_the_look_before() -> None:
     assert (second.tick.seconds, second.tick.weight) == (10, 0.25)
 
 
+def shared(tick: CounterTick | None) -> tuple[float, ...]:
+    """Requests of candidate and stable, and over how many seconds each were counted, as the sample ratio has them."""
+    assert tick is not None
+    requests, seconds = tick.routed.requests, tick.routed.seconds
+    return tuple(float(value) for pair in (requests, seconds) for value in (pair.candidate, pair.stable))
+
+
+def test_servers_whose_scrapes_are_not_equally_far_apart_say_over_how_long_they_counted() -> None:
+    kept = look({}, reading(sample("a", 1, 0), sample("b", 6, 0))).kept
+    waiting = look(kept, reading(sample("a", 11, 100), sample("b", 6, 0)))
+    tick = look(waiting.kept, reading(sample("a", 21, 200), sample("b", 16, 100))).tick
+    assert shared(tick) == (100, 200, 10, 20)
+
+
+def test_the_gateway_tells_the_shares_of_both_arms_over_the_same_seconds() -> None:
+    def through(time: float, **sent: float) -> Mapping[str, GatewayCounters]:
+        slots: dict[str, Slot] = {"ours": "b", "theirs": "a"}
+        return {
+            name: GatewayCounters(slot=slots[name], time=START + time, requests=requests, failures=0)
+            for name, requests in sent.items()
+        }
+
+    kept = look({}, reading(sample("a", 1, 0), sample("b", 6, 0), gateways=through(4, ours=0, theirs=0))).kept
+    servers = sample("a", 21, 200), sample("b", 16, 100)
+    tick = look(kept, reading(*servers, gateways=through(14, ours=90, theirs=110))).tick
+    assert shared(tick) == (90, 110, 10, 10)
+    nothing_sent = look(kept, reading(*servers, gateways=through(14, theirs=110))).tick
+    assert shared(nothing_sent) == (0, 110, 10, 10)
+    not_asked_again = look(kept, reading(*servers, gateways=through(4, ours=0, theirs=0))).tick
+    assert shared(not_asked_again) == (0, 0, 0, 0)
+
+
 def test_until_every_ready_pod_was_scraped_again_there_is_no_tick_and_nothing_is_wrong() -> None:
     kept = look({}, reading(sample("a", 1, 0), sample("b", 1, 0))).kept
     half = look(kept, reading(sample("a", 11, 100), sample("b", 1, 0)))

@@ -7,7 +7,7 @@ import numpy as np
 
 from leeway_operators.evidence.experiment import Experiment, GateSettings, Settings
 from leeway_operators.evidence.findings import GATES, GateName
-from leeway_operators.evidence.ticks import ArmTick, CounterTick, DetectorTick, Moments, Number, Pair
+from leeway_operators.evidence.ticks import ArmTick, CounterTick, DetectorTick, Moments, Number, Pair, Routed
 
 
 def experiment(*gates: GateName, required: bool = True) -> Experiment:
@@ -26,11 +26,14 @@ def counted(
     failed: tuple[Number, Number] = (0.0, 0.0),
     slow: tuple[Number, Number] = (0.0, 0.0),
     weight: Number | None = None,
+    seconds: tuple[Number, Number] = (10.0, 10.0),
 ) -> CounterTick:
     """A tick of candidate and stable; what was answered was predicted."""
+    requests = Pair(candidate=n[0], stable=n[1])
     return CounterTick(
         seconds=10.0,
-        requests=Pair(candidate=n[0], stable=n[1]),
+        routed=Routed(requests=requests, seconds=Pair(candidate=seconds[0], stable=seconds[1])),
+        requests=requests,
         errors=Pair(candidate=failed[0], stable=failed[1]),
         predicted=Pair(candidate=n[0], stable=n[1]),
         slow=Pair(candidate=slow[0], stable=slow[1]),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from leeway_operators.evidence.experiment import Experiment, GateSettings, History, Settings
 from leeway_operators.evidence.findings import GATES, GateName
 from leeway_operators.evidence.state import Array
-from leeway_operators.evidence.ticks import ArmTick, CounterTick, DetectorTick, Moments, Pair
+from leeway_operators.evidence.ticks import ArmTick, CounterTick, DetectorTick, Moments, Pair, Routed
 from tests.evidence.rollouts import arm, counted, detected, experiment, spread
 
 ROLLOUTS = 3
@@ -95,7 +95,7 @@ def test_a_document_is_finite_and_goes_on_as_if_never_written(seen: list[Counter
 def stacked(several: list[Any]) -> Any:
     """One tick of as many rollouts."""
     first = several[0]
-    if isinstance(first, CounterTick | DetectorTick | ArmTick | Pair | Moments):
+    if isinstance(first, CounterTick | Routed | DetectorTick | ArmTick | Pair | Moments):
         fields = [one.name for one in dataclasses.fields(first)]
         return type(first)(**{name: stacked([getattr(one, name) for one in several]) for name in fields})
     if isinstance(first, dict):

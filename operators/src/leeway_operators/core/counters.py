@@ -6,7 +6,7 @@ larger of both *sums* is not.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from leeway_operators.core.evidence import CounterReading, Counters
 from leeway_operators.core.kept import Kept, Sample, Samples
 from leeway_operators.core.model import SLOTS, Slot, other
 from leeway_operators.evidence.experiment import History
-from leeway_operators.evidence.ticks import CounterTick, Pair
+from leeway_operators.evidence.ticks import CounterTick, Pair, Routed
 
 # A sample is stale after this many scrapes that did not come, and not before this many seconds, within which a new
 # target is found and scraped for the first time.
@@ -96,9 +96,9 @@ def advance(
         return Advanced(tick=None, kept=waiting.document(), reason=None)
     told = {slot: _Told(before, servers, gateways, slot) for slot in SLOTS}
     ours, theirs = told[candidate], told[other(candidate)]
-    lengths = [sample.time - before.servers[pod].time for pod, sample in servers.items() if pod in before.servers]
     tick = CounterTick(
-        seconds=sum(lengths) / len(lengths),
+        seconds=_seconds(before.servers, servers, SLOTS),
+        routed=_routed(before, servers, gateways, candidate),
         requests=Pair(candidate=ours.requests, stable=theirs.requests),
         errors=Pair(candidate=ours.errors, stable=theirs.errors),
         predicted=Pair(candidate=ours.predicted, stable=theirs.predicted),
@@ -204,6 +204,33 @@ def _values(sample: Counters, threshold: float | None) -> tuple[float, ...]:
 def _due(before: Samples, after: Samples, ready: Iterable[str]) -> bool:
     """Whether every ready pod has a baseline and was scraped since: a tick without one of them would be lopsided."""
     return all(pod in before and pod in after and after[pod].time > before[pod].time for pod in ready)
+
+
+def _routed(before: Kept, servers: Samples, gateways: Samples, candidate: Slot) -> Routed:
+    """By the gateway where it counts per endpoint: one scrape of it tells of both arms, and of an arm that got none."""
+    arms = candidate, other(candidate)
+    if before.gateways:
+        seconds = _seconds(before.gateways, gateways, SLOTS)
+        requests = [_growth(before.gateways, gateways, slot, 2)[0] for slot in arms]
+        return Routed(requests=_pair(*requests), seconds=_pair(seconds, seconds))
+    requests = [_growth(before.servers, servers, slot, 4)[0] for slot in arms]
+    return Routed(
+        requests=_pair(*requests), seconds=_pair(*(_seconds(before.servers, servers, (slot,)) for slot in arms))
+    )
+
+
+def _pair(candidate: float, stable: float) -> Pair:
+    return Pair(candidate=candidate, stable=stable)
+
+
+def _seconds(before: Samples, after: Samples, slots: Collection[Slot]) -> float:
+    """Mean time between the samples of those sources of some slots that were sampled again; 0 if none was."""
+    spans = [
+        sample.time - before[name].time
+        for name, sample in after.items()
+        if name in before and sample.slot in slots and sample.time > before[name].time
+    ]
+    return sum(spans) / len(spans) if spans else 0.0
 
 
 def _growth(before: Samples, after: Samples, slot: Slot, width: int) -> tuple[float, ...]:

@@ -124,7 +124,7 @@ class Experiment:
             for gate, one in self.shares.items()
             if gate in counts
         }
-        return replace(self, shares={**self.shares, **weighed}, ratio=self.ratio.after(tick.requests, tick.weight))
+        return replace(self, shares={**self.shares, **weighed}, ratio=self.ratio.after(tick.routed, tick.weight))
 
     def with_detector(self, tick: DetectorTick) -> Self:
         """Weigh a tick of the detector: predictions, data quality, labels, balance."""

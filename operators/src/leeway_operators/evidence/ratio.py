@@ -6,8 +6,8 @@ from typing import Annotated, Self
 import numpy as np
 
 from leeway_operators.evidence.state import Array, Axes, Count, State
-from leeway_operators.evidence.ticks import Number, Pair
-from leeway_operators.evidence.wealth import CEILING, floored_start, grown_over_floor, log_sum
+from leeway_operators.evidence.ticks import Number, Routed
+from leeway_operators.evidence.wealth import CAP, CEILING, floored_start, grown_over_floor, log_sum
 
 TOLERANCE = 0.1
 """Of the log odds: proxies round, connections stick; only a material deviation counts."""
@@ -69,18 +69,26 @@ class SampleRatio(State):
         """Log e-value."""
         return log_sum(self.wealth)
 
-    def after(self, requests: Pair, weight: Number | None) -> Self:
-        """With one more tick; without a weight, or with one that gives all to one arm, there is nothing to compare."""
+    def after(self, routed: Routed, weight: Number | None) -> Self:
+        """With one more tick; without a weight, or with one that gives all to one arm, there is nothing to compare.
+
+        Of arms that were counted over T_c and T_s seconds, the candidate's share is expected to be
+        w T_c / (w T_c + (1 - w) T_s). Traffic that comes in bursts may still fall into the seconds of one arm alone,
+        but not tick after tick: hence no tick adds more than `CAP`.
+        """
         if weight is None:
             return self
-        n_c, n_s, share = np.broadcast_arrays(
-            *(np.asarray(value, dtype=np.float64) for value in (requests.candidate, requests.stable, weight))
-        )
+        requests, seconds = routed.requests, routed.seconds
+        given = (requests.candidate, requests.stable, seconds.candidate, seconds.stable, weight)
+        n_c, n_s, t_c, t_s, share = np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in given))
         good = np.isfinite(n_c) & np.isfinite(n_s) & (n_c >= 0) & (n_s >= 0) & (share >= 0) & (share <= 1)
-        counts = good & (share > 0) & (share < 1)
+        good &= np.isfinite(t_c) & np.isfinite(t_s) & (t_c >= 0) & (t_s >= 0)
+        counts = good & (share > 0) & (share < 1) & (t_c > 0) & (t_s > 0)
         candidate, stable = np.where(counts, n_c, 0.0), np.where(counts, n_s, 0.0)
-        total, share = candidate + stable, np.where(counts, share, 0.5)
-        gains = log_factors(candidate, total, share)
+        total = candidate + stable
+        ours, theirs = (np.where(counts, part, 1.0) for part in (share * t_c, (1.0 - share) * t_s))
+        share = ours / (ours + theirs)
+        gains = np.minimum(log_factors(candidate, total, share), CAP)
         wealth = np.minimum(grown_over_floor(self.wealth, gains, self.ticks, total > 0), CEILING)
         return type(self)(
             wealth=wealth,

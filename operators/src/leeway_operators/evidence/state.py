@@ -82,9 +82,14 @@ def chosen(where: NDArray[np.bool_], one: Array, other: Array, *, axes: int = 0)
     return np.where(np.expand_dims(where, tuple(range(-axes, 0))), one, other)
 
 
+_KNOWN: dict[type[State], Mapping[str, _Kind]] = {}
+
+
 def _kinds(state: type[State]) -> Mapping[str, _Kind]:
-    """What each field of a kind of state holds."""
-    return {name: _kind(hint) for name, hint in get_type_hints(state, include_extras=True).items()}
+    """What each field of a kind of state holds; hints are read once, not at every look."""
+    if state not in _KNOWN:
+        _KNOWN[state] = {name: _kind(hint) for name, hint in get_type_hints(state, include_extras=True).items()}
+    return _KNOWN[state]
 
 
 def _kind(hint: Any) -> _Kind:

@@ -28,11 +28,25 @@ class Moments:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Routed:
+    """How the arms shared the traffic, as one witness counted it.
+
+    Attributes:
+        requests: that reached an arm.
+        seconds: over which they were counted: the scrapes of two servers are seldom equally far apart.
+    """
+
+    requests: Pair
+    seconds: Pair
+
+
+@dataclass(frozen=True, kw_only=True)
 class CounterTick:
     """What the counters of servers and gateway grew by.
 
     Attributes:
         seconds: length of the tick.
+        routed: what the arms' shares of the traffic are judged by.
         requests: that were answered or failed.
         errors: of them, answers that were no success.
         predicted: that got a prediction, which is what has a latency.
@@ -42,6 +56,7 @@ class CounterTick:
     """
 
     seconds: Number
+    routed: Routed
     requests: Pair
     errors: Pair
     predicted: Pair
