@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -271,6 +272,15 @@ def test_what_both_saw_is_not_added_up() -> None:
     kept = look({}, reading(sample("a", 1, 0), sample("b", 1, 0), gateways=through(1, 0, 0))).kept
     both = reading(sample("a", 11, 100), sample("b", 11, 10, 7), gateways=through(11, 9, 3))
     assert told([look(kept, both).tick])[:2] == (10, 7)
+
+
+def test_requests_that_a_server_refused_do_not_hide_those_that_it_never_answered() -> None:
+    """Clients err as often in both arms; the gateway calls 4xx answered, so what it saw fail comes on top of them."""
+    kept = look({}, reading(sample("a", 1, 0), sample("b", 1, 0), gateways=through(1, 0, 0))).kept
+    for faults, expected in ((0, 8 + 7), (3, 8 + 7), (9, 8 + 9)):
+        refusing = replace(sample("b", 11, 100, 8 + faults), refused=8)
+        tick = look(kept, reading(sample("a", 11, 100, 8), refusing, gateways=through(11, 107, 7))).tick
+        assert told([tick])[:2] == (107, expected)
 
 
 @given(steps=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3)), min_size=1, max_size=30))

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from leeway_operators.core.evidence import CounterReading, Missing, Question
-from leeway_operators.core.model import Release, Rollout, Seen, SeenPod, SeenSlot
+from leeway_operators.core.model import Release, Rollout
+from leeway_operators.core.seen import Seen, SeenPod, SeenSlot
 from leeway_operators.shell.prometheus import Prometheus
 from leeway_operators.shell.source import Source
 
@@ -96,12 +97,9 @@ def reason(reading: CounterReading | Missing) -> str:
 def test_a_pods_counters_are_those_of_its_newest_scrape() -> None:
     reading = taken(read(server("a-0") + server("b-0", (81.0, 91.0, 101.0))))
     assert (reading.servers["a-0"].slot, reading.servers["b-0"].slot) == ("a", "b")
-    assert (reading.servers["b-0"].time, reading.servers["b-0"].requests, reading.servers["b-0"].errors) == (
-        101,
-        100,
-        6,
-    )
-    assert reading.servers["b-0"].buckets == {0.05: 50, 0.1: 90, math.inf: 94}
+    newest = reading.servers["b-0"]
+    assert (newest.time, newest.requests, newest.errors, newest.refused) == (101, 100, 6, 1)
+    assert newest.buckets == {0.05: 50, 0.1: 90, math.inf: 94}
     assert reading.interval == 10
 
 

@@ -1,8 +1,8 @@
 """Raw counters of pods at scrapes, a tick at a time: what both arms counted over (nearly) the same minutes.
 
-The gateway sees requests fail that never reached a server; what it counted replaces the server's count where it is
-larger. Their scrapes are seconds apart: the larger of both *per tick* would be larger than either is over time, the
-larger of both *sums* is not.
+The gateway sees requests fail that never reached a server. What it counted replaces the server's count where it is
+larger, but for those that the server refused, which are answered to the gateway. Their scrapes are seconds apart: the
+larger of both *per tick* would be larger than either is over time, the larger of both *sums* is not.
 """
 
 import math
@@ -116,10 +116,10 @@ class _Told:
     """What one slot counted since the tick before."""
 
     def __init__(self, before: Kept, servers: Samples, gateways: Samples, slot: Slot) -> None:
-        requests, errors, self.predicted, self.slow = _growth(before.servers, servers, slot, 4)
+        requests, errors, refused, self.predicted, self.slow = _growth(before.servers, servers, slot, 5)
         sent, failures = _growth(before.gateways, gateways, slot, 2)
         known = before.counted[slot]
-        self.requests, self.errors, self.counted = known.plus(requests, errors, sent, failures)
+        self.requests, self.errors, self.counted = known.plus(requests, errors, refused, sent, failures)
 
 
 def threshold_of(history: Counters | None) -> float | None:
@@ -189,16 +189,18 @@ def _problem(reading: CounterReading, now: float) -> str | None:
 
 def _sound(sample: Counters) -> bool:
     cumulative = [count for _, count in sorted(sample.buckets.items())]
-    finite = all(math.isfinite(value) and value >= 0 for value in (sample.requests, sample.errors, *cumulative))
-    return finite and sample.errors <= sample.requests and cumulative == sorted(cumulative)
+    answers = sample.requests, sample.errors, sample.refused
+    finite = all(math.isfinite(value) and value >= 0 for value in (*answers, *cumulative))
+    return finite and sample.refused <= sample.errors <= sample.requests and cumulative == sorted(cumulative)
 
 
 def _values(sample: Counters, threshold: float | None) -> tuple[float, ...]:
-    """Requests, errors, predicted, slow."""
+    """Requests, errors, refused, predicted, slow."""
+    answered = sample.requests, sample.errors, sample.refused
     if threshold is None:
-        return sample.requests, sample.errors, 0.0, 0.0
+        return *answered, 0.0, 0.0
     predicted = sample.buckets.get(math.inf, 0.0)
-    return sample.requests, sample.errors, predicted, predicted - sample.buckets[threshold]
+    return *answered, predicted, predicted - sample.buckets[threshold]
 
 
 def _due(before: Samples, after: Samples, ready: Iterable[str]) -> bool:
@@ -213,7 +215,7 @@ def _routed(before: Kept, servers: Samples, gateways: Samples, candidate: Slot) 
         seconds = _seconds(before.gateways, gateways, SLOTS)
         requests = [_growth(before.gateways, gateways, slot, 2)[0] for slot in arms]
         return Routed(requests=_pair(*requests), seconds=_pair(seconds, seconds))
-    requests = [_growth(before.servers, servers, slot, 4)[0] for slot in arms]
+    requests = [_growth(before.servers, servers, slot, 5)[0] for slot in arms]
     return Routed(
         requests=_pair(*requests), seconds=_pair(*(_seconds(before.servers, servers, (slot,)) for slot in arms))
     )

@@ -33,6 +33,7 @@ class Counters:
         time: of the scrape, seconds since 1970.
         requests: answered, all codes, probes left out.
         errors: of them, answers other than 2xx.
+        refused: of the errors, those that are no failure to a gateway: all but 5xx.
         buckets: requests that got a prediction, by upper bound in seconds, cumulative; `inf` is all of them.
     """
 
@@ -40,6 +41,7 @@ class Counters:
     time: float
     requests: float
     errors: float
+    refused: float = 0.0
     buckets: Mapping[float, float] = field(default_factory=dict)
 
 

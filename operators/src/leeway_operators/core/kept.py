@@ -1,9 +1,9 @@
 """What is kept of counters between two looks, as JSON, bounded by the pods of two slots.
 
 {"since": 1767225600.0, "threshold": 0.1,
- "servers":  {pod: [slot, time, requests, errors, predicted, slow]},
+ "servers":  {pod: [slot, time, requests, errors, refused, predicted, slow]},
  "gateways": {"gateway pod/…": [slot, time, requests, failures]},
- "counted":  {slot: [requests, errors, sent, failures, told requests, told errors]}}
+ "counted":  {slot: [requests, errors, refused, sent, failures, told requests, told errors]}}
 """
 
 import math
@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from leeway_operators.core.model import SLOTS, Slot
 
-_SERVER_VALUES, _GATEWAY_VALUES, _COUNTED_VALUES = 4, 2, 6
+_SERVER_VALUES, _GATEWAY_VALUES, _COUNTED_VALUES = 5, 2, 7
 
 
 @dataclass(frozen=True)
@@ -40,22 +40,26 @@ class Counted:
 
     requests: float = 0.0
     errors: float = 0.0
+    refused: float = 0.0
     sent: float = 0.0
     failures: float = 0.0
     told_requests: float = 0.0
     told_errors: float = 0.0
 
-    def plus(self, requests: float, errors: float, sent: float, failures: float) -> tuple[float, float, "Counted"]:
+    def plus(
+        self, requests: float, errors: float, refused: float, sent: float, failures: float
+    ) -> tuple[float, float, "Counted"]:
         """Requests and errors that are to be told now, and the sums after that.
 
-        An error is never told before its request.
+        What a server refused is answered to the gateway: its failures replace the server's other errors. An error is
+        never told before its request.
         """
-        requests, errors = self.requests + requests, self.errors + errors
+        requests, errors, refused = self.requests + requests, self.errors + errors, self.refused + refused
         sent, failures = self.sent + sent, self.failures + failures
         more = max(requests, sent) - self.told_requests
-        failed = min(max(errors, failures) - self.told_errors, more)
+        failed = min(refused + max(errors - refused, failures) - self.told_errors, more)
         told = (self.told_requests + more, self.told_errors + failed)
-        return more, failed, Counted(requests, errors, sent, failures, *told)
+        return more, failed, Counted(requests, errors, refused, sent, failures, *told)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,8 @@ from statistics import median
 from typing import Any
 
 from leeway_operators.core.evidence import CounterReading, Counters, GatewayCounters, Missing, Question
-from leeway_operators.core.model import SLOTS, Rollout, Seen, Slot, other
+from leeway_operators.core.model import SLOTS, Rollout, Slot, other
+from leeway_operators.core.seen import Seen
 from leeway_operators.shell.source import Look, Source, SourceError
 
 REQUESTS = "leeway_inference_requests_total"
@@ -143,6 +144,7 @@ def _servers(series: list[_Series], revisions: Mapping[Slot, str]) -> tuple[Mapp
             # A pod without the counter is not one without requests.
             requests=sum(one.last for one in asked) if asked else math.nan,
             errors=sum(one.last for one in asked if not one.label("code").startswith("2")),
+            refused=sum(one.last for one in asked if not one.label("code").startswith(("2", "5"))),
             buckets=dict(buckets),
         )
         longest = max(found, key=lambda one: len(one.times)).times
