@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from leeway_operators.core.model import Word
+from leeway_operators.core.seen import Word
 from leeway_operators.shell import api
 from tests.stories import LONG, finish, release, until
 from tests.world import NAME, NAMESPACE, World, digest, spec

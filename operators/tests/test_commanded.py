@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from leeway_operators.core import commands
-from leeway_operators.core.model import Word
+from leeway_operators.core.seen import Word
 from leeway_operators.shell import api
 from tests.stories import LONG, command, finish, release, until
 from tests.world import NAME, NAMESPACE, World, spec

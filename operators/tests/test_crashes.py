@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leeway_operators.core.model import Word
-from tests.world import NAME, NAMESPACE, Crashed, World, digest, spec
+from leeway_operators.core.seen import Word
+from tests.stories import look, reconcile
+from tests.world import World, digest, spec
 
 VERSIONS = ("1", "2", "3", "4")
 # Two good versions, one whose server never gets ready, one that serves another bundle than was released.
@@ -29,29 +30,13 @@ def new_world() -> World:
     return World(images=dict(BAD), on_write=only_verified_slots_have_traffic)
 
 
-def reconcile(world: World, crash_after: int | None) -> bool:
-    """One look by a fresh operator, killed before its n-th write; True if it was."""
-    world.crash_after = crash_after
-    try:
-        world.operator().reconcile(NAMESPACE, NAME)
-    except Crashed:
-        return True
-    finally:
-        world.crash_after = None
-    return False
-
-
 def played(story: list[str], crash_at: int | None) -> tuple[World, int]:
     """A story of releases, each played to its end; the operator is killed before its `crash_at`-th write."""
     world = new_world()
     for version in story:
         world.release(spec(version))
         for _ in range(12):
-            left = None if crash_at is None else crash_at - len(world.writes)
-            if reconcile(world, left if left is not None and left >= 0 else None):
-                crash_at = None
-                reconcile(world, None)  # Kubernetes starts it anew
-            world.tick()
+            crash_at = look(world, crash_at)
     return world, len(world.writes)
 
 

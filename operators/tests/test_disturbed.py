@@ -6,7 +6,8 @@ import pytest
 
 from leeway_operators.core import documents
 from leeway_operators.core.evidence import Evidence, Question
-from leeway_operators.core.model import Rollout, Seen
+from leeway_operators.core.model import Rollout
+from leeway_operators.core.seen import Seen
 from leeway_operators.shell import api
 from leeway_operators.shell.reconcile import Reconciler
 from tests.stories import LONG, finish, release, until

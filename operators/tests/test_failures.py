@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from leeway_operators.core.model import Word
+from leeway_operators.core.seen import Word
 from leeway_operators.shell import api
 from tests.world import NAME, NAMESPACE, World, digest, spec
 

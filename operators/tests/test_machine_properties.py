@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leeway_operators.core import commands, documents
-from leeway_operators.core.model import Command, Word
-from tests.stories import STRATEGY
-from tests.world import NAME, NAMESPACE, Crashed, World, digest, spec
+from leeway_operators.core.model import Command
+from leeway_operators.core.seen import Word
+from tests.stories import STRATEGY, look, reconcile
+from tests.world import World, digest, spec
 
 STEPS = [step["weight"] for step in STRATEGY["steps"]]
 # Version 2 is as good as 1, 3 fails requests, 4 is slow, 5 never gets ready.
@@ -62,18 +63,6 @@ def new_world(rate: float = 50) -> World:
     release(world, "1")
     world.settle(4)
     return world
-
-
-def reconcile(world: World, crash_after: int | None) -> bool:
-    """One look by a fresh operator, killed before its n-th write; True if it was."""
-    world.crash_after = crash_after
-    try:
-        world.operator().reconcile(NAMESPACE, NAME)
-    except Crashed:
-        return True
-    finally:
-        world.crash_after = None
-    return False
 
 
 def command(world: World, verb: str, number: int) -> None:
@@ -162,14 +151,10 @@ def test_without_evidence_nothing_is_promoted(happenings: list[tuple[str, Any]])
 def played(happenings: Mapping[int, tuple[str, Any]], looks: int, crash_at: int | None) -> tuple[World, int]:
     """What happens before some of the looks; the operator is killed before its `crash_at`-th write."""
     world = new_world()
-    for look in range(looks):
-        if look in happenings:
-            happen(world, *happenings[look], look)
-        left = None if crash_at is None else crash_at - len(world.writes)
-        if reconcile(world, left if left is not None and left >= 0 else None):
-            crash_at = None
-            reconcile(world, None)  # Kubernetes starts it anew
-        world.tick()
+    for number in range(looks):
+        if number in happenings:
+            happen(world, *happenings[number], number)
+        crash_at = look(world, crash_at)
     return world, len(world.writes)
 
 

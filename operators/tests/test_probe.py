@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from leeway_operators.core.model import Word
+from leeway_operators.core.seen import Word
 from leeway_operators.shell.probe import HttpProbe
 from tests.world import NAME
 

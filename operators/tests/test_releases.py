@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from leeway_operators.core.model import Word
+from leeway_operators.core.seen import Word
 from leeway_operators.shell import api
 from tests.world import NAME, NAMESPACE, World, digest, spec
 

@@ -17,7 +17,8 @@ import yaml
 
 from leeway_operators.core import documents, objects
 from leeway_operators.core.evidence import CounterReading, Counters, DetectorReading, Evidence, Missing, Question
-from leeway_operators.core.model import SLOTS, Rollout, Seen, Slot, Word
+from leeway_operators.core.model import SLOTS, Rollout, Slot
+from leeway_operators.core.seen import Seen, Word
 from leeway_operators.shell import api
 from leeway_operators.shell.reconcile import Reconciler
 

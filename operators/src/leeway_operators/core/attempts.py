@@ -6,18 +6,8 @@ from datetime import datetime, timedelta
 
 from leeway_operators.core import analysis as analyses
 from leeway_operators.core.converge import route_stands
-from leeway_operators.core.model import (
-    OUTCOME_REASONS,
-    Arm,
-    Outcome,
-    Rejected,
-    Release,
-    Rollout,
-    Seen,
-    Slot,
-    Status,
-    other,
-)
+from leeway_operators.core.model import OUTCOME_REASONS, Arm, Outcome, Rejected, Release, Rollout, Slot, Status, other
+from leeway_operators.core.seen import Seen
 from leeway_operators.core.strategy import Strategy
 from leeway_operators.core.turn import Turn
 from leeway_operators.core.verify import Check

@@ -19,7 +19,8 @@ from leeway_operators.core.actions import (
 )
 from leeway_operators.core.advance import step_of
 from leeway_operators.core.judge import attempt_key
-from leeway_operators.core.model import SLOTS, Arm, Rollout, Seen, Slot, Status
+from leeway_operators.core.model import SLOTS, Arm, Rollout, Slot, Status
+from leeway_operators.core.seen import Seen
 from leeway_operators.core.strategy import strategy_of
 
 # A slot that has just got the traffic keeps its replicas this long: its autoscaler still counts the idle minutes.

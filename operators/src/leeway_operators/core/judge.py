@@ -7,20 +7,9 @@ from datetime import datetime
 from leeway_operators.core.actions import Emit
 from leeway_operators.core.advance import AWAITING_APPROVAL, BROKEN, MIRROR_UNSUPPORTED, described, step_of
 from leeway_operators.core.conditions import carried_over
-from leeway_operators.core.model import (
-    Analysis,
-    Arm,
-    Condition,
-    Phase,
-    Rejected,
-    Rollout,
-    Seen,
-    SeenRoute,
-    Slot,
-    Status,
-    other,
-)
+from leeway_operators.core.model import Analysis, Arm, Condition, Phase, Rejected, Rollout, Slot, Status, other
 from leeway_operators.core.objects import LABEL_MODEL, LABEL_SLOT
+from leeway_operators.core.seen import Seen, SeenRoute
 from leeway_operators.core.strategy import strategy_of
 from leeway_operators.core.verify import Check
 

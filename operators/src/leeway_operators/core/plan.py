@@ -14,7 +14,8 @@ from leeway_operators.core.commanded import execute
 from leeway_operators.core.converge import HANDOVER, converge
 from leeway_operators.core.evidence import Evidence
 from leeway_operators.core.judge import advised, hostname_taken, judged, warnings
-from leeway_operators.core.model import SLOTS, Arm, Followed, Rollout, Seen, SeenRoute, Slot, Status, Weights, other
+from leeway_operators.core.model import SLOTS, Arm, Followed, Rollout, Slot, Status, Weights, other
+from leeway_operators.core.seen import Seen, SeenRoute
 from leeway_operators.core.stages import compare, keep_or_lose, unmirrored, unseen
 from leeway_operators.core.strategy import Strategy, strategy_of
 from leeway_operators.core.turn import Turn

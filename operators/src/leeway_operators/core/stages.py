@@ -21,7 +21,8 @@ from leeway_operators.core.advance import (
 )
 from leeway_operators.core.converge import route_stands
 from leeway_operators.core.evidence import Evidence
-from leeway_operators.core.model import Analysis, Seen
+from leeway_operators.core.model import Analysis
+from leeway_operators.core.seen import Seen
 from leeway_operators.core.strategy import Strategy
 from leeway_operators.core.turn import Turn
 from leeway_operators.core.verify import Check

@@ -7,7 +7,8 @@ from leeway_operators.core import analysis as analyses
 from leeway_operators.core import attempts, objects
 from leeway_operators.core.advance import CANDIDATE_LOST, MIRROR_UNSUPPORTED, step_of
 from leeway_operators.core.converge import replicas, route_stands
-from leeway_operators.core.model import Analysis, Rollout, Seen, Slot, Status, Weights
+from leeway_operators.core.model import Analysis, Rollout, Slot, Status, Weights
+from leeway_operators.core.seen import Seen
 from leeway_operators.core.stages import is_held
 from leeway_operators.core.strategy import Strategy
 from leeway_operators.core.turn import Turn

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from leeway_operators.core.model import Arm, SeenPod, SeenSlot
+from leeway_operators.core.model import Arm
+from leeway_operators.core.seen import SeenPod, SeenSlot
 
 State = Literal["Verified", "Waiting", "Failed"]
 

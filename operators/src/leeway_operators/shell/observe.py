@@ -4,20 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from leeway_operators.core import objects
-from leeway_operators.core.model import (
-    SLOTS,
-    Release,
-    Rollout,
-    Seen,
-    SeenDeployment,
-    SeenHpa,
-    SeenPod,
-    SeenRoute,
-    SeenSlot,
-    Slot,
-    Weights,
-    Word,
-)
+from leeway_operators.core.model import SLOTS, Release, Rollout, Slot, Weights
+from leeway_operators.core.seen import Seen, SeenDeployment, SeenHpa, SeenPod, SeenRoute, SeenSlot, Word
 from leeway_operators.core.strategy import strategy_of
 from leeway_operators.shell import api
 from leeway_operators.shell.probe import Probe

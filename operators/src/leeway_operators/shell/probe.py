@@ -9,8 +9,8 @@ from typing import Protocol
 
 import httpx
 
-from leeway_operators.core.model import Word
 from leeway_operators.core.objects import PROBE_HEADER
+from leeway_operators.core.seen import Word
 
 PORT = 8080
 # Marks the request as nobody's traffic: the server leaves it out of its counts.

@@ -25,8 +25,9 @@ from leeway_operators.core.actions import (
 )
 from leeway_operators.core.analysis import wants_evidence
 from leeway_operators.core.evidence import Evidence, Question
-from leeway_operators.core.model import Rollout, Seen, Status
+from leeway_operators.core.model import Rollout, Status
 from leeway_operators.core.plan import plan, slot_to_ask
+from leeway_operators.core.seen import Seen
 from leeway_operators.shell import api
 from leeway_operators.shell.observe import observe
 from leeway_operators.shell.probe import Probe

@@ -3,7 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from leeway_operators.core.evidence import Evidence, Question
-from leeway_operators.core.model import Rollout, Seen
+from leeway_operators.core.model import Rollout
+from leeway_operators.core.seen import Seen
 from leeway_operators.shell.detector import Detector
 from leeway_operators.shell.prometheus import Prometheus
 
