@@ -51,7 +51,7 @@ def answer(*ticks: dict[str, Any], **changes: Any) -> DetectorReading:
 
 def look(reading: DetectorReading, **changes: Any) -> Compared:
     settings: dict[str, Any] = {"since": START, "candidate": "2", "stable": "1", "epoch": "e1", "looked": START}
-    return compared(reading, sample=1.0, **settings | changes)
+    return compared(reading, **{"sample": 1.0, "mirrored": True} | settings | changes)
 
 
 def test_a_tick_has_both_arms_and_only_what_is_bounded() -> None:
@@ -101,6 +101,12 @@ def test_a_detector_that_names_no_cells_has_counted_in_none_that_compare() -> No
     assert not look(answer(tick(arms=arms))).ticks[0].arms_comparable
 
 
+def test_a_request_that_a_client_sends_again_is_no_pair() -> None:
+    (one,) = look(answer(tick()), mirrored=False).ticks
+    assert (one.pairs.n, one.labelled, one.flips) == (0, 0, 0)
+    assert (one.candidate.rows, one.stable.rows) == (80, 80)
+
+
 def test_pairs_of_unbounded_scores_count_by_their_labels_alone() -> None:
     pairs = {"n": 8, "sum": -50.0, "sumsq": 900.0, "bounded": False, "labelled": 7, "flips": 2, "mismatched": 0}
     (one,) = look(answer(tick(pairs=pairs))).ticks
@@ -136,7 +142,9 @@ def test_late_labels_of_an_arm_that_serves_nothing_any_more_need_no_coverage() -
 def test_a_sample_is_held_against_what_was_to_be_captured() -> None:
     reading = answer(tick(), coverage={"candidate": 0.24, "stable": 0.25})
     assert look(reading).reason is not None
-    sampled = compared(reading, since=START, candidate="2", stable="1", epoch="e1", looked=START, sample=0.25)
+    sampled = compared(
+        reading, since=START, candidate="2", stable="1", epoch="e1", looked=START, sample=0.25, mirrored=True
+    )
     assert (len(sampled.ticks), sampled.reason) == (1, None)
 
 

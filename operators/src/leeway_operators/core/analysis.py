@@ -140,7 +140,14 @@ def looked(
         unavailable |= dict.fromkeys(_OF_DETECTOR, evidence.detector.reason)
     elif experiment is not None:
         experiment, analysis, problem = _detected(
-            experiment, analysis, evidence.detector, arms, since=since, before=before, sample=sample
+            experiment,
+            analysis,
+            evidence.detector,
+            arms,
+            since=since,
+            before=before,
+            sample=sample,
+            mirrored=weight is None,
         )
         unavailable |= dict.fromkeys(_OF_DETECTOR, problem) if problem is not None else {}
 
@@ -220,6 +227,7 @@ def _detected(
     since: datetime,
     before: datetime | None,
     sample: float,
+    mirrored: bool,
 ) -> tuple[Experiment, Analysis, str | None]:
     compared = comparing.compared(
         reading,
@@ -229,6 +237,7 @@ def _detected(
         epoch=analysis.epoch,
         looked=before.timestamp() if before is not None else None,
         sample=sample,
+        mirrored=mirrored,
     )
     for tick in compared.ticks:
         experiment = experiment.with_detector(tick)

@@ -6,7 +6,7 @@ that does not makes the whole answer worthless.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -50,6 +50,7 @@ def compared(
     epoch: str | None,
     looked: float | None,
     sample: float,
+    mirrored: bool,
 ) -> Compared:
     """Check an answer and take its ticks.
 
@@ -62,6 +63,8 @@ def compared(
         looked: when that was. After a restart, which begins another epoch, the detector tells ticks again that were
             told by then.
         sample: share of the requests that is captured.
+        mirrored: whether both versions get every request. Else the few pairs are of clients that asked again, and a
+            gate that is answered by pairs would wait for more.
     """
     if epoch is not None and epoch != reading.epoch and looked is not None:
         since = max(since, looked)
@@ -75,7 +78,13 @@ def compared(
     except _UnfitError as error:
         return Compared(ticks=(), reason=f"the drift detector's answer makes no sense: {error}")
     lossy = _loss(ticks, reading.coverage, sample)
-    return Compared(ticks=() if lossy is not None else ticks, reason=lossy)
+    if lossy is not None:
+        return Compared(ticks=(), reason=lossy)
+    return Compared(ticks=ticks if mirrored else tuple(map(_unpaired, ticks)), reason=None)
+
+
+def _unpaired(tick: DetectorTick) -> DetectorTick:
+    return replace(tick, pairs=Moments(), labelled=0.0, flips=0.0)
 
 
 def _loss(ticks: Iterable[DetectorTick], coverage: Mapping[str, float], sample: float) -> str | None:
