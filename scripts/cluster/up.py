@@ -211,8 +211,9 @@ def _wait_for_answer(cluster: paths.ClusterPaths, parts: Parts, step: Step) -> N
 
 
 def _wait_for_metrics(kube: Kube, step: Step) -> None:
+    ours = f"--selector=app.kubernetes.io/instance={demo.RELEASE}"
     names = kube.kubectl(
-        "get", "podmonitors", f"--namespace={demo.NAMESPACE}", "--output=jsonpath={.items[*].metadata.name}"
+        "get", "podmonitors", f"--namespace={demo.NAMESPACE}", ours, "--output=jsonpath={.items[*].metadata.name}"
     ).split()
 
     def scraped() -> bool:

@@ -73,12 +73,22 @@ def test_a_target_is_up_or_says_why_not():
         ([target("leeway/models")], False),
         ([target("leeway/models"), target("leeway/operator", "connection refused")], False),
         ([target("leeway/models"), target("leeway/operator")], True),
-        ([target("leeway/models"), target("leeway/operator"), target("other/x", "down")], True),
+        ([target("leeway/models"), target("leeway/operator"), target("leeway/x", "down")], True),
+        ([target("leeway/models"), target("leeway/models", "down"), target("leeway/operator")], True),
         ([target("leeway/models"), target("other/operator")], False),
     ],
-    ids=["no answer", "nothing", "one is missing", "one is down", "all", "another's is down", "another's of that name"],
+    ids=[
+        "no answer",
+        "nothing",
+        "one is missing",
+        "one is down",
+        "all",
+        "another's is down",
+        "a pod fails",
+        "elsewhere",
+    ],
 )
-def test_scraped_is_when_every_monitor_has_targets_and_all_of_them_are_up(
+def test_scraped_is_when_every_monitor_has_a_target_that_is_up(
     found: list[Target] | None,
     expected: bool,  # noqa: FBT001 - a parameter
 ):

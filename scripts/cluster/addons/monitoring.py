@@ -112,10 +112,9 @@ def release(name: str) -> str:
 
 
 def scraped(found: Collection[Target] | None, monitors: Collection[str], namespace: str) -> bool:
-    """Whether every PodMonitor of `namespace` has a target, and all that they have are up."""
-    pools = {target.monitor for target in found or () if target.monitor.startswith(f"podMonitor/{namespace}/")}
-    missing = {name for name in monitors if not any(pool.split("/")[2] == name for pool in pools)}
-    return bool(pools) and not missing and not any(target.error for target in found or () if target.monitor in pools)
+    """Whether each of these PodMonitors of `namespace` has a target that is up; a pod that fails is not awaited."""
+    up = {target.monitor for target in found or () if not target.error}
+    return all(any(pool.startswith(f"podMonitor/{namespace}/{name}/") for pool in up) for name in monitors)
 
 
 def table(found: Collection[Target] | None) -> str:
