@@ -185,7 +185,9 @@ class Cast:
             for model in self._models.values():
                 self._listen(model)
             self._await_history()
-        except BaseException:
+        except BaseException as error:
+            self.asked = set(self._models)
+            error.add_note("\n".join(f"--- {what}\n{said}" for what, said in self.told()))
             self._stack.close()
             raise
         return self

@@ -16,11 +16,7 @@ from rollouts.stage import Stage
 from rollouts.variants import BAD_VERSION, GOOD_VERSION, Variants
 
 # Nothing moves by itself: what happens is what people ask for.
-_PART = Part(
-    name=TEAM,
-    rate=20,
-    strategy={"steps": [{"weight": 20, "hold": "30m", "shadow": False}, {"weight": 50, "shadow": False}]},
-)
+_PART = Part(name=TEAM, rate=20, strategy={"steps": [{"weight": 20, "hold": "30m"}, {"weight": 50}]})
 
 
 @pytest.fixture(scope="module")

@@ -71,9 +71,10 @@ def test_an_upgrade_to_two_operators_and_the_death_of_the_one_that_acts_change_n
         story.kube.kubectl(
             "rollout", "status", "deployment/leeway-operator", f"--namespace={NAMESPACE}", "--timeout=2m"
         )
+        eventually(lambda: f"pod/{leader(story)}" in story.operator_pods(), seconds=60, what="an operator that acts")
         acting = leader(story)
         story.kube.kubectl("delete", "pod", acting, f"--namespace={NAMESPACE}", "--grace-period=0", "--force")
-        eventually(lambda: leader(story) != acting, seconds=60, what="another operator that acts")
+        eventually(lambda: leader(story) not in ("", acting), seconds=60, what="another operator that acts")
         since = model.status()["analysis"]["looked"]
         after = model.until(lambda status: status["analysis"]["looked"] > since, seconds=60, what="another look")
 
