@@ -21,6 +21,7 @@ _STRATEGY = {
     "steps": [{"weight": 5, "hold": "20s"}, {"weight": 25, "hold": "20s"}, {"weight": 50}],
     "minRequests": 20,
     "analysis": {"interval": "10s"},
+    "onRevert": "Canary",  # a second run releases what the first one left warm
 }
 _FOLDER = paths.REPOSITORY / "build/load/demo"
 _PATIENCE = 1500.0
