@@ -176,8 +176,10 @@ def _load(cluster: paths.ClusterPaths, parts: Parts, archives: Sequence[Path]) -
 def _plugin(cluster: paths.ClusterPaths) -> None:
     operators = paths.REPOSITORY / "operators"
     environment = cluster.state / "kubectl-leeway"  # its own, so that the checkout's keeps its development tools
+    # uv looks at a package's version, which is the same from one change of its source to the next.
+    fresh = ("--reinstall-package", "leeway-operators")
     run(
-        [paths.uv(), "sync", "--no-dev", "--frozen", "--no-editable", "--project", operators],
+        [paths.uv(), "sync", "--no-dev", "--frozen", "--no-editable", *fresh, "--project", operators],
         env={"UV_PROJECT_ENVIRONMENT": str(environment)},
         log=cluster.logs / "kubectl-leeway.log",
     )
