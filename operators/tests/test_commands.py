@@ -18,7 +18,7 @@ from leeway_operators.core.commands import (
     command_of,
     meaning,
 )
-from leeway_operators.core.model import Command, Status, UnreadableCommand
+from leeway_operators.core.model import Command, Phase, Status, UnreadableCommand
 from tests.rollouts import BEGAN, arm, canary, command, rejected, release, rollout
 
 PROMOTED = Status(phase="Stable", stable=arm("2", "b"), previous=arm("1", "a"))
@@ -47,6 +47,13 @@ def test_a_command_that_is_written_is_the_one_that_is_read(verb: str, identity: 
 def test_no_annotation_is_no_command() -> None:
     assert command_of(None) is None
     assert command_of({"meta.helm.sh/release-name": "leeway"}) is None
+
+
+def awaiting(phase: Phase) -> Status:
+    """Version 2 has passed, and waits for a person."""
+    status = canary(phase=phase)
+    assert status.analysis is not None
+    return replace(status, analysis=replace(status.analysis, held=("AwaitingApproval", "errors, latency pass")))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +103,8 @@ def test_whatever_somebody_writes_is_read_or_refused(written: str) -> None:
         ("resume", PAUSED, "ends the pause of mia@example.org", None),
         ("promote", canary(), "gives version 2 all traffic once it is verified, whatever the evidence says", "2"),
         ("abort", canary(), "takes all traffic back to version 1, and rejects version 2 until retry", "2"),
-        ("approve", canary(phase="AwaitingApproval"), "lets version 2 take all traffic", "2"),
+        ("approve", awaiting("AwaitingApproval"), "lets version 2 take all traffic", "2"),
+        ("approve", awaiting("Paused"), "lets version 2 take all traffic", "2"),
         ("undo", PROMOTED, "takes all traffic back to version 1 at once, and rejects version 2", "2"),
         ("retry", rejected(), "forgets that version 2 was rejected, and releases it again from the start", "2"),
         (

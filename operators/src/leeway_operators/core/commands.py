@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
+from leeway_operators.core.advance import AWAITING_APPROVAL
 from leeway_operators.core.model import Command, Rollout, Status, UnreadableCommand
 
 ANNOTATION = "leeway.dev/command"
@@ -164,7 +165,8 @@ class _Asked:
             return Senseless(reason="no new version is coming up")
         if self.status.approved == candidate.release.revision:
             return Senseless(reason=f"version {candidate.release.version} is approved already")
-        if self.status.phase != "AwaitingApproval":
+        held = self.status.analysis.held if self.status.analysis is not None else None
+        if held is None or held[0] != AWAITING_APPROVAL:
             return Senseless(
                 reason=f"nothing awaits approval, the phase is {self.status.phase}; promote skips the analysis"
             )
