@@ -2,6 +2,8 @@
 
 import getpass
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -136,3 +138,14 @@ def test_a_server_that_refuses_or_is_not_there_is_one_sentence(
     server.client.configuration.host = "http://127.0.0.1:1"
     assert status(server.client) == 1
     assert "the API server cannot be reached" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_seen_enough_ends_it_without_a_word() -> None:
+    lines = "from leeway_operators.cli.main import say\nfor _ in range(10_000): say('flights  1.0.0  Stable')"
+    with subprocess.Popen([sys.executable, "-c", lines], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as asked:
+        assert asked.stdout is not None
+        assert asked.stderr is not None
+        asked.stdout.readline()
+        asked.stdout.close()
+        assert asked.stderr.read() == b""
+    assert asked.returncode == 0

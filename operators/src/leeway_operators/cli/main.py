@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import os
 import sys
 import time
 import uuid
@@ -56,9 +57,15 @@ def run(options: argparse.Namespace, session: Session) -> int:
     return 0
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+def say(line: str) -> None:
+    """Print a line; end without a word once whoever reads (`| head`) has seen enough."""
+    try:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is left in the buffer goes nowhere when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -77,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         namespace=everywhere,
         now=lambda: datetime.now(UTC),
         sleep=time.sleep,
-        say=_say,
+        say=say,
         identity=lambda: str(uuid.uuid4()),
     )
     sys.exit(run(options, session))
