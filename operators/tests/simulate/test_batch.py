@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from leeway_operators.evidence.experiment import Experiment
 from leeway_operators.evidence.findings import GATES
-from leeway_operators.evidence.ticks import CounterTick, Pair
+from leeway_operators.evidence.ticks import CounterTick, Pair, Routed
 from leeway_operators.simulate.bars import begin
 from leeway_operators.simulate.batch import choose, fresh, harmed, keep, passed, spread
 from leeway_operators.simulate.traffic import Arm, Traffic, constant
@@ -22,9 +22,11 @@ def pair(candidate: float | Column, stable: float | Column) -> Pair:
 
 def tick(errors: float | Column, requests: float | Column = 200.0) -> CounterTick:
     """Errors of the candidate differ between rollouts; stable fails in 2 of 200."""
+    arrived = pair(requests, 200.0 + 0.0 * requests)
     return CounterTick(
         seconds=10,
-        requests=pair(requests, 200.0 + 0.0 * requests),
+        routed=Routed(requests=arrived, seconds=pair(10.0, 10.0)),
+        requests=arrived,
         errors=pair(errors, 2.0 + 0.0 * errors),
         predicted=pair(requests - errors, 198.0 + 0.0 * errors),
         slow=pair(5.0 + 0.0 * errors, 5.0 + 0.0 * errors),

@@ -3,8 +3,21 @@
 import numpy as np
 import pytest
 
-from leeway_operators.evidence.ticks import CounterTick, Pair
+from leeway_operators.evidence.ticks import CounterTick, Pair, Routed
 from leeway_operators.simulate.rivals import Flagger, GrowthBook, PeekedZ
+
+
+def shown(requests: Pair, errors: Pair, seconds: float = 60) -> CounterTick:
+    """A tick to rules that look at errors only."""
+    return CounterTick(
+        seconds=seconds,
+        routed=Routed(requests=requests, seconds=Pair(candidate=seconds, stable=seconds)),
+        requests=requests,
+        errors=errors,
+        predicted=Pair(),
+        slow=Pair(),
+        weight=None,
+    )
 
 
 def tick(candidate: tuple[float, float], stable: tuple[float, float] = (1000, 10), seconds: float = 60) -> CounterTick:
@@ -12,7 +25,7 @@ def tick(candidate: tuple[float, float], stable: tuple[float, float] = (1000, 10
     (n_c, k_c), (n_s, k_s) = candidate, stable
     requests = Pair(candidate=np.array([n_c]), stable=np.array([n_s]))
     errors = Pair(candidate=np.array([k_c]), stable=np.array([k_s]))
-    return CounterTick(seconds=seconds, requests=requests, errors=errors, predicted=Pair(), slow=Pair(), weight=None)
+    return shown(requests, errors, seconds)
 
 
 def test_flagger_rolls_back_at_the_fifth_failed_check_and_failures_add_up() -> None:
@@ -62,19 +75,12 @@ def test_growthbook_shows_nothing_without_variance() -> None:
 
 
 def test_keeping_some_rollouts_keeps_their_counts() -> None:
-    requests = Pair(candidate=np.array([100.0, 100.0]), stable=np.array([100.0, 100.0]))
-    errors = Pair(candidate=np.array([0.0, 9.0]), stable=np.array([0.0, 0.0]))
-    shown = CounterTick(seconds=60, requests=requests, errors=errors, predicted=Pair(), slow=Pair(), weight=None)
+    both = shown(
+        Pair(candidate=np.array([100.0, 100.0]), stable=np.array([100.0, 100.0])),
+        Pair(candidate=np.array([0.0, 9.0]), stable=np.array([0.0, 0.0])),
+    )
     for rule in (Flagger.of(2), PeekedZ.of(2), GrowthBook.of(2)):
         for _ in range(4):
-            rule.look(shown, None)
+            rule.look(both, None)
         kept = rule.keep(np.array([False, True]))
-        one = CounterTick(
-            seconds=60,
-            requests=Pair(candidate=np.array([100.0]), stable=np.array([100.0])),
-            errors=Pair(candidate=np.array([9.0]), stable=np.array([0.0])),
-            predicted=Pair(),
-            slow=Pair(),
-            weight=None,
-        )
-        assert kept.look(one, None)[0].tolist() == rule.look(shown, None)[0][1:].tolist()
+        assert kept.look(tick((100, 9), (100, 0)), None)[0].tolist() == rule.look(both, None)[0][1:].tolist()

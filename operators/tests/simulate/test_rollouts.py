@@ -39,7 +39,12 @@ def one(pair: Pair) -> Pair:
 
 def of_one(tick: CounterTick) -> CounterTick:
     return replace(
-        tick, requests=one(tick.requests), errors=one(tick.errors), predicted=one(tick.predicted), slow=one(tick.slow)
+        tick,
+        routed=replace(tick.routed, requests=one(tick.routed.requests)),
+        requests=one(tick.requests),
+        errors=one(tick.errors),
+        predicted=one(tick.predicted),
+        slow=one(tick.slow),
     )
 
 

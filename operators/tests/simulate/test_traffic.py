@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from leeway_operators.simulate.traffic import Arm, Traffic, constant, jump, scores
+from leeway_operators.simulate.traffic import FAULTY, INPUTS, Arm, Traffic, constant, jump, scores
 
 ROLLOUTS = 20_000
 
@@ -47,6 +47,17 @@ def test_a_shadow_sees_every_request_and_shares_none() -> None:
 def test_a_rate_jumps_at_its_moment() -> None:
     rate = jump(0.001, 0.1, 450)
     assert [rate(449.9), rate(450.0)] == [0.001, 0.1]
+
+
+def test_both_arms_are_sent_the_same_kind_of_inputs() -> None:
+    tick = traffic().counters(rng(), time=0, seconds=10, weight=0.25, rollouts=ROLLOUTS)
+    seen = traffic().detector(rng(), tick)
+    for arm in (seen.candidate, seen.stable):
+        rows = np.asarray(arm.rows)
+        for counts, shares in zip(arm.features.values(), INPUTS.values(), strict=True):
+            np.testing.assert_array_equal(counts.sum(axis=-1), rows)
+            np.testing.assert_allclose(counts.sum(axis=0) / rows.sum(), shares, atol=0.002)
+        assert np.asarray(arm.quality[1]).sum() / rows.sum() == pytest.approx(FAULTY, rel=0.03)
 
 
 def test_labels_arrive_for_their_share_with_their_loss() -> None:

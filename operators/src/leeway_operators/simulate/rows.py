@@ -78,6 +78,8 @@ def false_rollbacks() -> list[Simulation]:
 def all_gates() -> list[Simulation]:
     """Row 2 again, with every gate on, one budget for all, and every precondition watched."""
     arm = Arm(errors=constant(0.01), slow=constant(0.05), loss=0.2, score=0.2)
+    # Sample ratio, balance of inputs and data quality are three tests, at 0.01 each.
+    questions = (("rolled back", SHIPPED), ("held for its routing, three preconditions at 0.01", 0.03))
     simulations = []
     for rps in (5.0, 50.0):
         traffic = Traffic(rps=rps, stable=arm, candidate=arm, label_share=0.2)
@@ -89,13 +91,14 @@ def all_gates() -> list[Simulation]:
                     Bar(
                         row=2,
                         what=f"equal over 24 h, all gates, alpha {SHIPPED:g}: {rps:g}/s, ticks of 30 s: {words}",
-                        must=SHIPPED,
+                        must=must,
                         unit="share",
                         figure=wrongly,
                         question=question,
                     )
-                    for question, words in enumerate(("rolled back", "held for its routing"))
+                    for question, (words, must) in enumerate(questions)
                 ),
+                rollouts=1000,
             )
         )
     return simulations

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from leeway_operators.evidence.ticks import ArmTick, CounterTick, DetectorTick, Moments, Pair
+from leeway_operators.evidence.ticks import ArmTick, CounterTick, DetectorTick, Moments, Pair, Routed
 
 Counts = NDArray[np.float64]
 Rate = Callable[[float], float]
@@ -27,6 +27,10 @@ def jump(before: float, after: float, at: float) -> Rate:
 
 
 NEVER = constant(0.0)
+FAULTY = 0.01
+"""Share of rows with a fault in their data, in both arms: who sends them does not know the version."""
+INPUTS = {"number": [0.05, 0.2, 0.3, 0.25, 0.15, 0.04, 0.01], "category": [0.6, 0.3, 0.09, 0.01]}
+"""Shares of the cells of what both versions are sent, by input; the last two are nulls and wrong ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +100,11 @@ class Traffic:
             candidate=np.subtract(candidate, errors.candidate, dtype=np.float64),
             stable=np.subtract(stable, errors.stable, dtype=np.float64),
         )
+        requests = Pair(candidate=candidate.astype(float), stable=stable.astype(float))
         return CounterTick(
             seconds=seconds,
-            requests=Pair(candidate=candidate.astype(float), stable=stable.astype(float)),
+            routed=Routed(requests=requests, seconds=Pair(candidate=seconds, stable=seconds)),
+            requests=requests,
             errors=errors,
             predicted=predicted,
             slow=Pair(
@@ -129,13 +135,21 @@ class Traffic:
         return _some(rng, requests, rng.beta(rate * spread, (1.0 - rate) * spread, requests.shape))
 
     def _seen(self, rng: np.random.Generator, arm: Arm, rows: Counts) -> ArmTick:
+        whole = rows.astype(np.int64)
         outputs = {} if arm.score is None else {"score": scores(rng, rows, arm.score)}
         loss = Moments()
         if arm.loss is not None:
             labelled = _some(rng, rows, self.label_share)
             wrong = _some(rng, labelled, arm.loss)
             loss = Moments(n=labelled, sum=wrong, sumsq=wrong)
-        return ArmTick(requests=rows, rows=rows, outputs=outputs, loss=loss, quality=(rows, np.zeros_like(rows)))
+        return ArmTick(
+            requests=rows,
+            rows=rows,
+            outputs=outputs,
+            loss=loss,
+            quality=(rows, _some(rng, rows, FAULTY)),
+            features={name: rng.multinomial(whole, shares).astype(np.float64) for name, shares in INPUTS.items()},
+        )
 
 
 def scores(rng: np.random.Generator, rows: Counts, mean: float, spread: float = 2.0) -> Moments:
