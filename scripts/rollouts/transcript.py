@@ -34,7 +34,7 @@ def run(cluster: paths.ClusterPaths, fault: str, say: Callable[[str], None]) -> 
     with loaded(cluster, say) as (stage, variants, load):
         with watch(stage, load.folder / "watch.txt") as watched:
             release(stage, bad_values(stage.values, variants, fault), "RolledBack", say)
-        seen = watched.read_text(encoding="utf-8")
+        seen = news(watched.read_text(encoding="utf-8"))
         why = stage.leeway("why", demo.MODEL)
     text = told((f"kubectl {' '.join(_WATCH)}", seen), (f"kubectl leeway why {demo.MODEL}", why))
     PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), text), encoding="utf-8")
@@ -52,6 +52,13 @@ def watch(stage: Stage, file: Path) -> Iterator[Path]:
     finally:
         process.terminate()
         process.wait(_ENDS_SECONDS)
+
+
+def news(watched: str) -> str:
+    """The rows of a watched table that differ from the row before them in more than the last column, the age."""
+    lines = watched.splitlines()
+    before = [None, *(line.split()[:-1] for line in lines)]
+    return "\n".join(line for line, last in zip(lines, before, strict=False) if line.split()[:-1] != last)
 
 
 def told(*commands: tuple[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rollouts.transcript import BEGIN, END, told, written
+from rollouts.transcript import BEGIN, END, news, told, written
 
 PAGE = f"# Leeway\n\n{BEGIN}\nthe last run\n{END}\n\nThe rest.\n"
 
@@ -21,3 +21,15 @@ def test_commands_and_what_they_printed_read_as_in_a_terminal() -> None:
     assert told(("kubectl get mro", "NAME   \nflights\n"), ("kubectl leeway why", "\nrolled back\n\nbecause\n")) == (
         "```\n$ kubectl get mro\nNAME\nflights\n$ kubectl leeway why\nrolled back\n\nbecause\n```"
     )
+
+
+def test_rows_in_which_only_time_went_by_are_left_out() -> None:
+    header, first, later, changed, back = (
+        "NAME     PHASE    AGE",
+        "flights  Canary   59s",
+        "flights  Canary   60s",
+        "flights  Stable   61s",
+        "flights  Canary   62s",
+    )
+
+    assert news("\n".join([header, first, later, changed, back])) == "\n".join([header, first, changed, back])
