@@ -26,6 +26,8 @@ FAST: Mapping[str, Any] = {"monitoring": {"podMonitors": {"interval": "1s"}}}
 _CANARY = ({"weight": 20, "hold": "4s"}, {"weight": 50})
 # Margins that a version as good as stable has proven to keep within two minutes of this little traffic.
 _GATES: Mapping[str, Any] = {"errors": {"margin": 0.05}, "latency": {"threshold": "200ms", "margin": 0.05}}
+# What twenty pods have to fit into, on a node of two cores.
+_RESOURCES: Mapping[str, Any] = {"requests": {"cpu": "10m", "memory": "96Mi"}, "limits": {"memory": "512Mi"}}
 _SERVE_SECONDS = 300.0
 _DECIDE_SECONDS = 360.0
 _HISTORY = 60  # requests before a release, of which stable's usual rates are known
@@ -49,7 +51,7 @@ class Part:
     """
 
     name: str
-    rate: float = 12
+    rate: float = 8
     fault: str = ""
     strategy: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"steps": _CANARY})
     gates: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -215,10 +217,16 @@ class Cast:
         return [*sections, ("operator", diagnose_operator(self.story))]
 
     def _rollout(self, model: Model, image: demo.ModelImage, runtime: str) -> Manifest:
-        strategy, capture = model.part.document(), {"mode": "direct", "sample": 1}
-        return manifests.rollout(
-            self._base, model.site, model=image.values(), runtime=runtime, strategy=strategy, capture=capture
+        rollout = manifests.rollout(
+            self._base,
+            model.site,
+            model=image.values(),
+            runtime=runtime,
+            strategy=model.part.document(),
+            capture={"mode": "direct", "sample": 1},
         )
+        rollout["spec"]["model"]["resources"] = dict(_RESOURCES)
+        return rollout
 
     def _await_service(self) -> None:
         waiting = set(self._models)

@@ -17,16 +17,16 @@ from rollouts.variants import BAD_VERSION, GOOD_VERSION, Variants
 
 _WAITS = {"steps": [{"weight": 20}, {"weight": 50, "hold": "30m"}]}  # until somebody changes something
 _PARTS = (
-    Part(name="good", rate=20),
-    Part(name="errors", fault="errors=0.05", rate=20),
-    Part(name="slow", fault="slow=0.2,delay=0.3", rate=10),
+    Part(name="good", rate=15),
+    Part(name="errors", fault="errors=0.05", rate=15),
+    Part(name="slow", fault="slow=0.2,delay=0.3", rate=8),
     Part(name="flipped", fault="labels=flipped", gates={"labels": {"required": True}}, labels=True),
-    Part(name="shuffled", fault="features=shuffled", gates={"labels": {"required": True}}, labels=True, rate=20),
-    Part(name="together", rate=15),
-    Part(name="quiet", rate=20, idle=True),
-    Part(name="mirrored", strategy={"steps": [{"shadow": True, "hold": "10s"}]}, gates={"predictions": {}}, rate=10),
-    Part(name="cohorts", strategy={"match": {"header": "x-cohort", "value": "b"}}, labels=True, rate=5),
-    Part(name="changed", strategy=_WAITS, rate=5),
+    Part(name="shuffled", fault="features=shuffled", gates={"labels": {"required": True}}, labels=True, rate=15),
+    Part(name="together", rate=10),
+    Part(name="quiet", rate=15, idle=True),
+    Part(name="mirrored", strategy={"steps": [{"shadow": True, "hold": "10s"}]}, gates={"predictions": {}}, rate=6),
+    Part(name="cohorts", strategy={"match": {"header": "x-cohort", "value": "b"}}, labels=True, rate=4),
+    Part(name="changed", strategy=_WAITS, rate=4),
 )
 _FAULTY = {
     "errors": {"Errors"},
