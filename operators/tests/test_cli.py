@@ -22,6 +22,7 @@ from tests.rollouts import (
     LATENCY,
     NOW,
     answered,
+    arm,
     at,
     body,
     canary,
@@ -149,6 +150,16 @@ def test_one_model_with_its_evidence() -> None:
     cluster = FakeCluster(canary(ERRORS, LATENCY, LABELS, last_command=answered(command("resume"))))
     assert cluster.leeway("status", NAME) == 0
     assert cluster.output == (GOLDEN / "status.txt").read_text()
+
+
+def test_in_probation_no_step_is_under_way_and_no_deadline() -> None:
+    promoted = {"stable": arm("2", "b"), "candidate": None, "previous": arm("1", "a"), "probation_until": at(6000)}
+    cluster = FakeCluster(canary(ERRORS, LATENCY, phase="Stable", **promoted))
+    cluster.leeway("status", NAME)
+    first_words = {line.split()[0] for line in cluster.said if line.strip()}
+    assert {"probation", "sent", "evidence"} <= first_words
+    assert not {"step", "deadline"} & first_words
+    assert "at this rate" not in cluster.output
 
 
 def test_an_interval_beyond_the_picture_ends_in_an_arrow() -> None:

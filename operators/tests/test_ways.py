@@ -105,6 +105,17 @@ def test_labels_that_arrive_after_the_promotion_may_undo_it_while_the_version_be
     assert busy.status["history"][0]["reason"] == "Probation"
 
 
+def test_while_only_labels_still_come_the_sources_are_asked_once_a_minute(busy: World) -> None:
+    release(busy, probation={"duration": "1h", "weight": 0})
+    finish(busy)
+    looks = set()
+    for _ in range(36):  # of five seconds each
+        busy.settle(1)
+        looks.add(busy.status["analysis"]["looked"])
+    assert 3 <= len(looks) <= 4
+    assert "verdict" not in busy.status
+
+
 def test_where_reverts_are_canaries_the_version_before_takes_the_steps_too(busy: World) -> None:
     busy.release(spec("2"))
     busy.settle()

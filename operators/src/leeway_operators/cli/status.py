@@ -49,7 +49,7 @@ def described(body: dict[str, Any], now: datetime) -> Iterator[str]:
         yield f"  {'status':<10} {broken}; forgotten"
     if status.analysis is None:
         return
-    yield from _analysis(strategy, status.analysis, now)
+    yield from _analysis(strategy, status.analysis, now, under_way=status.candidate is not None)
     findings = status.analysis.findings
     if findings:
         yield ""
@@ -58,7 +58,10 @@ def described(body: dict[str, Any], now: datetime) -> Iterator[str]:
         if drawn:
             yield from ("", *drawn)
         yield ""
-        yield from (f"  {finding.reason}{_more(finding, strategy, status.analysis)}" for finding in findings)
+        for finding in findings:
+            # In probation nothing is to Pass any more.
+            more = _more(finding, strategy, status.analysis) if status.candidate is not None else ""
+            yield f"  {finding.reason}{more}"
 
 
 def _arms(status: Status, now: datetime) -> Iterator[str]:
@@ -90,16 +93,18 @@ def _standing(rollout: Rollout, status: Status, now: datetime) -> Iterator[str]:
         yield f"  {'command':<10} {command.verb} by {command.by}, {ago} ago: {last.outcome}, {last.message}"
 
 
-def _analysis(strategy: Strategy, analysis: Analysis, now: datetime) -> Iterator[str]:
-    steps = max(len(strategy.steps), 1)
-    number = min(analysis.step + 1, steps)
-    needed = f" of at least {strategy.min_requests}" if strategy.steps else ""
-    since = span(now - analysis.step_since)
-    yield f"  {'step':<10} {number} of {steps}, for {since}; {count(analysis.step_requests)}{needed} requests"
+def _analysis(strategy: Strategy, analysis: Analysis, now: datetime, *, under_way: bool) -> Iterator[str]:
+    if under_way:
+        steps = max(len(strategy.steps), 1)
+        number = min(analysis.step + 1, steps)
+        needed = f" of at least {strategy.min_requests}" if strategy.steps else ""
+        since = span(now - analysis.step_since)
+        yield f"  {'step':<10} {number} of {steps}, for {since}; {count(analysis.step_requests)}{needed} requests"
     requests, failures = count(analysis.candidate_requests), count(analysis.candidate_failures)
     yield f"  {'sent':<10} {requests} requests to the candidate since the analysis began, {failures} of them failed"
-    left = analysis.began + strategy.deadline - now
-    yield f"  {'deadline':<10} {f'in {span(left)}' if left > timedelta(0) else 'over'}, then {strategy.on_deadline}"
+    if under_way:
+        left = analysis.began + strategy.deadline - now
+        yield f"  {'deadline':<10} {f'in {span(left)}' if left > timedelta(0) else 'over'}, then {strategy.on_deadline}"
     looked = f"looked at {span(now - analysis.looked)} ago" if analysis.looked is not None else "not looked at yet"
     yield f"  {'evidence':<10} {looked}"
     if analysis.held is not None:

@@ -14,6 +14,8 @@ from leeway_operators.evidence.findings import Conclusion, GateName
 
 _OF_COUNTERS: tuple[GateName, ...] = ("errors", "latency")
 _OF_DETECTOR: tuple[GateName, ...] = ("predictions", "dataQuality", "labels")
+# Once the version before has no traffic left, only labels still come: late, and for a day. Every look writes a status.
+_LABELS_INTERVAL = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +55,12 @@ def arms_of(status: Status) -> Arms | None:
 def wants_evidence(rollout: Rollout, memory: Status, now: datetime) -> Question | None:
     """What the sources are to be asked at this look; None: nothing.
 
-    One look per `analysis.interval`, and none before counts surely belong to the step.
+    One look per interval, and none before counts surely belong to the step.
     """
     arms, analysis = arms_of(memory), memory.analysis
     if arms is None or analysis is None or analysis.evidence_since is None or now < analysis.evidence_since:
         return None
-    interval = strategy_of(rollout.spec).interval
+    interval = look_interval(strategy_of(rollout.spec), memory)
     if analysis.looked is not None and timedelta(0) <= now - analysis.looked < interval:
         return None
     return Question(
@@ -67,6 +69,12 @@ def wants_evidence(rollout: Rollout, memory: Status, now: datetime) -> Question 
         cursor=analysis.cursor,
         history=analysis.experiment is None or analysis.threshold is None,
     )
+
+
+def look_interval(strategy: Strategy, status: Status) -> timedelta:
+    """Shortest time between two looks at the sources."""
+    labels_alone = status.candidate is None and strategy.probation_weight == 0
+    return max(strategy.interval, _LABELS_INTERVAL) if labels_alone else strategy.interval
 
 
 def begun(now: datetime) -> Analysis:

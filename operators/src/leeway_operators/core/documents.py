@@ -180,7 +180,8 @@ def status_document(status: Status, required: Collection[str] = ALWAYS_REQUIRED)
         **entries.known("promoting", status.promoting),
         "weights": {"a": status.weights.a, "b": status.weights.b},
         **entries.known("route", status.route and _followed(status.route)),
-        **entries.known("verdict", verdict_of(findings, required)),
+        # In probation nothing is to Pass any more.
+        **entries.known("verdict", verdict_of(findings, required) if status.candidate is not None else None),
         **entries.known("analysis", analysis and _analysis(analysis)),
         "evidence": [entries.finding_document(finding) for finding in findings],
         "decisions": [entries.decision_document(decision) for decision in status.decisions],

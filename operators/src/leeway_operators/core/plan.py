@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from leeway_operators.core import attempts, traffic
 from leeway_operators.core.actions import Plan, SetStatus
+from leeway_operators.core.analysis import look_interval
 from leeway_operators.core.commanded import execute
 from leeway_operators.core.converge import HANDOVER, converge
 from leeway_operators.core.evidence import Evidence
@@ -202,10 +203,11 @@ def _again_in(turn: Turn, strategy: Strategy, seen: Seen, check: Check | None, *
     waits = status.analysis is not None and status.analysis.evidence_since is not None and status.promoting is None
     if status.candidate is not None and not waits:
         return LOOK_AGAIN_FAILED if check is not None and check.state == "Failed" else LOOK_AGAIN
+    interval = look_interval(strategy, status)
     ends = []
     if waits and status.analysis is not None and status.analysis.evidence_since is not None:
         looked = status.analysis.looked
-        ends.append(max(status.analysis.evidence_since, looked + strategy.interval if looked is not None else now))
+        ends.append(max(status.analysis.evidence_since, looked + interval if looked is not None else now))
     if status.previous is not None:
         # A release that waits for its slot ends the window; before the slot is drained, nothing does.
         target = rollout.release
@@ -216,5 +218,5 @@ def _again_in(turn: Turn, strategy: Strategy, seen: Seen, check: Check | None, *
         ends.append(status.probation_until)
     if status.stable is not None and now < status.stable.since + HANDOVER:
         ends.append(status.stable.since + HANDOVER)
-    shortest = strategy.interval if waits else LOOK_AGAIN
+    shortest = interval if waits else LOOK_AGAIN
     return max(min(ends) - now, min(shortest, LOOK_AGAIN)) if ends else None
