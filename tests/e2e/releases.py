@@ -12,7 +12,7 @@ from story import NAMESPACE, Story, diagnose_operator
 
 from cluster import demo
 from cluster.shell import CommandFailedError
-from drill.detector import Detector
+from drill.detector import Detector, RefusedError
 from rollouts import manifests
 from rollouts.labels import Labels
 from rollouts.manifests import Manifest, Site
@@ -71,6 +71,7 @@ class Model:
         self.stage, self.part, self.site, self._samples = stage, part, Site(part.name, namespace), samples
         self.traffic = self.requests(rate=part.rate)
         self.attempts = 0
+        self.lost: list[str] = []
 
     def requests(self, *, rate: float, headers: Mapping[str, str] | None = None, seed: int = 0) -> Traffic:
         """Return traffic that has not begun."""
@@ -78,8 +79,15 @@ class Model:
         return Traffic(endpoint, self.site.path, self._samples, rate=rate, headers=headers, seed=seed)
 
     def labels(self, traffic: Traffic) -> Labels:
-        """Return what sends the true labels of that traffic."""
-        send = Detector(self.stage.cluster.kubeconfig).feedback
+        """Return what sends the true labels of that traffic; `lost` says which of them the detector did not take."""
+        detector = Detector(self.stage.cluster.kubeconfig)
+
+        def send(items: list[dict[str, Any]]) -> None:
+            try:
+                detector.feedback(items)
+            except (RefusedError, OSError) as error:  # a detector that is busy: these labels are lost, the next are not
+                self.lost.append(f"{len(items)} labels: {error}")
+
         return Labels(send, traffic.sent, self._samples, self.site, clock=time.time)
 
     def status(self) -> Status:
@@ -147,7 +155,8 @@ class Model:
                 said = str(error)
             asked.append((f"kubectl leeway {verb} {self.site.name}", said))
         failures = "\n".join(map(str, self.traffic.failures()[:20]))
-        return [*asked, (f"failed requests of {self.site.name}", failures or "none")]
+        lost = [("labels that were not taken", "\n".join(self.lost[-20:]))] if self.lost else []
+        return [*asked, *lost, (f"failed requests of {self.site.name}", failures or "none")]
 
 
 class Cast:
