@@ -27,9 +27,13 @@ class Store:
     version: int = 0
     before_write: Callable[[], None] | None = None
     writes: list[str] = field(default_factory=list)
+    deployments: dict[str, str] = field(default_factory=dict)  # name: uid
 
     def get(self, resource: api.Resource, namespace: str | None, name: str) -> dict[str, Any] | None:
         self._reach()
+        if resource == api.DEPLOYMENTS:
+            assert namespace == "leeway"
+            return {"metadata": {"name": name, "uid": self.deployments[name]}} if name in self.deployments else None
         assert (resource, namespace, name) == (api.LEASES, "leeway", "operator")
         return json.loads(json.dumps(self.lease)) if self.lease is not None else None
 
@@ -65,7 +69,7 @@ class Store:
 class Campaign:
     """One candidate, tried step by step."""
 
-    def __init__(self, store: Store, identity: str) -> None:
+    def __init__(self, store: Store, identity: str, deployment: str = "") -> None:
         self.leader = Leader(
             store,
             "leeway",
@@ -73,6 +77,7 @@ class Campaign:
             identity,
             clock=lambda: START + timedelta(seconds=store.now),
             monotonic=lambda: store.now,
+            deployment=deployment,
         )
 
     def turn(self) -> bool:
@@ -178,6 +183,43 @@ def test_a_lease_that_is_given_back_is_taken_at_once() -> None:
     assert second.turn()
     first.leader.release()  # nobody gives back what is another's
     assert second.turn()
+
+
+def owners(store: Store) -> list[str] | None:
+    """Unique ids of what the Lease goes with; None: it stays."""
+    assert store.lease is not None
+    references = store.lease["metadata"].get("ownerReferences")
+    return None if references is None else [reference["uid"] for reference in references]
+
+
+def test_the_lease_goes_with_the_deployment_of_who_holds_it() -> None:
+    store = Store(deployments={"old": "uid-old", "new": "uid-new"})
+    first, second = Campaign(store, "one", "old"), Campaign(store, "two", "new")
+    assert first.turn()
+    assert first.turn()
+    assert owners(store) == ["uid-old"]
+
+    first.leader.release()
+    assert second.turn()
+    assert owners(store) == ["uid-new"]
+
+
+def test_a_lease_is_not_owned_by_what_is_not_there() -> None:
+    store = Store(deployments={"old": "uid-old"})
+    first, second = Campaign(store, "one", "old"), Campaign(store, "two", "gone")
+    assert first.turn()
+    first.leader.release()
+    assert second.turn()  # else it would be deleted under its holder
+    assert owners(store) is None
+
+
+def test_a_lease_that_is_deleted_is_made_again() -> None:
+    store = Store(deployments={"old": "uid-old"})
+    only = Campaign(store, "one", "old")
+    assert only.turn()
+    store.lease = None
+    assert only.turn()
+    assert owners(store) == ["uid-old"]
 
 
 @given(turns=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 12), st.booleans()), max_size=60))

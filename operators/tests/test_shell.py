@@ -284,6 +284,7 @@ def test_the_flags_that_the_chart_names_are_known() -> None:
             "--prometheus-url=http://prometheus:9090",
             "--freeze=holiday until Monday",
             "--leader-elect",
+            "--deployment=leeway-operator",
         ]
     )
     assert (options.freeze, options.leader_elect, options.namespace) == ("holiday until Monday", True, None)

@@ -19,6 +19,7 @@ def test_the_operator_sends_events_to_the_detector_of_its_release(render: Render
         "--sink-url=http://leeway-drift-detector.platform.svc.cluster.local:80/",
         "--detector-url=http://leeway-drift-detector.platform.svc.cluster.local:80/",
         "--leader-elect",
+        "--deployment=leeway-operator",
         "--metrics-port=8082",
         "--health-port=8081",
     ]

@@ -9,8 +9,6 @@ _KINDS = (
     "modelrollouts,inferenceservices,servingruntimes,httproutes,gateways,horizontalpodautoscalers,deployments,"
     "services,poddisruptionbudgets,networkpolicies,certificates,issuers,pods,secrets,leases"
 )
-# The operator made it, not Helm, and it holds nothing but who led last.
-_KEPT = [f"lease.coordination.k8s.io/{RELEASE}-operator"]
 
 
 def _left(story: Story) -> list[str]:
@@ -23,12 +21,12 @@ def _cluster_scoped(story: Story) -> list[str]:
     return story.kube.kubectl("get", kinds, selector, "--output=name").split()
 
 
-def test_uninstall_leaves_nothing_but_the_definitions_and_the_lease(story: Story) -> None:
+def test_uninstall_leaves_nothing_but_the_definitions(story: Story) -> None:
     assert _cluster_scoped(story)
 
     story.helm("uninstall", RELEASE, "--wait")
 
-    eventually(lambda: _left(story) == _KEPT, seconds=180, what=f"an empty namespace, still there: {_left(story)}")
+    eventually(lambda: _left(story) == [], seconds=180, what=f"an empty namespace, still there: {_left(story)}")
     assert _cluster_scoped(story) == []
     assert story.kube.kubectl("get", "crd", "modelrollouts.leeway.dev", "--output=name").strip()
 

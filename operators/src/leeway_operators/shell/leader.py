@@ -47,6 +47,7 @@ class Leader:
         *,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float],
+        deployment: str = "",
     ) -> None:
         """Nothing is asked yet.
 
@@ -57,6 +58,7 @@ class Leader:
             identity: of this candidate, usually the pod's name.
             clock: what the Lease tells others about; nothing is decided by it, since clocks differ.
             monotonic: what everything is decided by, in seconds.
+            deployment: that this candidate is a pod of; a Lease in its namespace goes when it goes. Empty: none.
         """
         self._leases = leases
         self._namespace = namespace
@@ -64,6 +66,7 @@ class Leader:
         self._identity = identity
         self._clock = clock
         self._monotonic = monotonic
+        self._deployment = deployment
         self._until: float | None = None
         self._observed: tuple[Any, ...] | None = None
         self._observed_at = 0.0
@@ -117,7 +120,7 @@ class Leader:
     def _claim(self, now: float) -> bool:
         lease = self._leases.get(api.LEASES, self._namespace, self._name)
         if lease is None:
-            self._leases.create(api.LEASES, self._lease({}, {}))
+            self._leases.create(api.LEASES, self._lease(self._owned({}), {}))
             # Of two that create, one has; the other's was left out silently.
             lease = self._leases.get(api.LEASES, self._namespace, self._name)
             return lease is not None and lease.get("spec", {}).get("holderIdentity") == self._identity
@@ -131,7 +134,8 @@ class Leader:
         # By when this candidate saw the Lease change, not by the time in it.
         if holder and holder != self._identity and now - self._observed_at < lasts:
             return False
-        return self._leases.replace(api.LEASES, self._lease(lease["metadata"], spec))
+        metadata = lease["metadata"] if holder == self._identity else self._owned(lease["metadata"])
+        return self._leases.replace(api.LEASES, self._lease(metadata, spec))
 
     def _lease(self, metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
         now = self._clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -148,6 +152,15 @@ class Leader:
                 "leaseTransitions": spec.get("leaseTransitions", 0) + (0 if same or not spec else 1),
             },
         }
+
+    def _owned(self, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Metadata of a Lease that is garbage once the Deployment of its holder is gone."""
+        found = self._leases.get(api.DEPLOYMENTS, self._namespace, self._deployment) if self._deployment else None
+        if found is None:
+            return {key: value for key, value in metadata.items() if key != "ownerReferences"}
+        uid = found["metadata"]["uid"]
+        owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": self._deployment, "uid": uid}
+        return {**metadata, "ownerReferences": [owner]}
 
 
 class Guarded:

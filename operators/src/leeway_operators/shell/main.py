@@ -53,6 +53,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--leader-elect", action="store_true", help="act only while holding a Lease, for several replicas"
     )
+    parser.add_argument(
+        "--deployment", default="", help="of this pod: the Lease goes with it, if both are in one namespace"
+    )
     parser.add_argument("--namespace", help="the only namespace to look at (default: all)")
     parser.add_argument("--metrics-port", type=int, default=8082)
     parser.add_argument("--health-port", type=int, default=8081)
@@ -97,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(str(error))
     logs.configure()
     cluster, identity = Cluster(connect()), socket.gethostname()
-    leader = _leader(cluster, options.namespace, identity) if options.leader_elect else None
+    leader = _leader(cluster, options.namespace, identity, options.deployment) if options.leader_elect else None
     registry = CollectorRegistry()
     metrics, queue = Metrics(registry), Queue(time.monotonic)
     reconciler = Reconciler(
@@ -145,7 +148,17 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _leader(cluster: Cluster, namespace: str | None, identity: str) -> Leader:
+def _leader(cluster: Cluster, namespace: str | None, identity: str, deployment: str) -> Leader:
     # In the watched namespace, if there is but one: there it has its rights, and no other operator watches that one.
     own = _OWN_NAMESPACE.read_text().strip() if _OWN_NAMESPACE.exists() else "default"
-    return Leader(cluster, namespace or own, _LEASE, identity, clock=_now, monotonic=time.monotonic)
+    where = namespace or own
+    return Leader(
+        cluster,
+        where,
+        _LEASE,
+        identity,
+        clock=_now,
+        monotonic=time.monotonic,
+        # Of another namespace it is no owner: the Lease would be deleted at once.
+        deployment=deployment if where == own else "",
+    )
