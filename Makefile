@@ -95,10 +95,8 @@ chart: tools ## Rendered manifests: policy, schemas, one test per value
 	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/chart.xml tests/chart
 e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 	@scripts/e2e.sh
-verdicts: ## Ten models released side by side under load, with faults: who is promoted, who is not; not in `make test` yet
-	@"$$LEEWAY_UV" run --frozen pytest tests/e2e/stories_80_rollouts.py
 
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up test status env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart e2e verdicts help
+.PHONY: up test status env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart e2e help
