@@ -157,7 +157,7 @@ def test_in_probation_no_step_is_under_way_and_no_deadline() -> None:
     cluster = FakeCluster(canary(ERRORS, LATENCY, phase="Stable", **promoted))
     cluster.leeway("status", NAME)
     first_words = {line.split()[0] for line in cluster.said if line.strip()}
-    assert {"probation", "sent", "evidence"} <= first_words
+    assert {"probation", "counted", "evidence"} <= first_words
     assert not {"step", "deadline"} & first_words
     assert "at this rate" not in cluster.output
 

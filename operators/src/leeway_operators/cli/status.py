@@ -101,7 +101,7 @@ def _analysis(strategy: Strategy, analysis: Analysis, now: datetime, *, under_wa
         since = span(now - analysis.step_since)
         yield f"  {'step':<10} {number} of {steps}, for {since}; {count(analysis.step_requests)}{needed} requests"
     requests, failures = count(analysis.candidate_requests), count(analysis.candidate_failures)
-    yield f"  {'sent':<10} {requests} requests to the candidate since the analysis began, {failures} of them failed"
+    yield f"  {'counted':<10} {requests} requests to the candidate since the analysis began, {failures} of them failed"
     if under_way:
         left = analysis.began + strategy.deadline - now
         yield f"  {'deadline':<10} {f'in {span(left)}' if left > timedelta(0) else 'over'}, then {strategy.on_deadline}"

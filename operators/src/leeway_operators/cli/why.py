@@ -100,7 +100,7 @@ def told(record: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {'ended':<10} {record['ended']}, after {span(lasted)}"
     if "requests" in record:
         requests, failures = count(record["requests"]), count(record["failures"])
-        yield f"  {'sent':<10} {requests} requests to the candidate, {failures} of them failed"
+        yield f"  {'counted':<10} {requests} requests to the candidate, {failures} of them failed"
     yield from _decisions(record)
     yield from _evidence(record)
 

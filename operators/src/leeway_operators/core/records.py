@@ -156,7 +156,7 @@ def _intro(record: Mapping[str, Any]) -> Iterable[str]:
             sentence += f", ended {_clock(record['ended'])} ({span(ended - began)})"
         if "requests" in record:
             requests, failures = count(record["requests"]), count(record["failures"])
-            sentence += f". The candidate was sent {requests} requests; {failures} of them failed"
+            sentence += f". Of the requests to the candidate {requests} were counted; {failures} of them failed"
         yield sentence + "."
 
 
