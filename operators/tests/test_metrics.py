@@ -27,6 +27,7 @@ FINDINGS = (
         stable=Side(n=90, mean=0.0),
         estimate=0.1,
         lower=-0.02,
+        margin=0.01,
         reason="not yet",
     ),
     Finding(gate="labels", verdict="Fail", candidate=Side(n=0), stable=Side(n=0), reason="worse"),
@@ -83,7 +84,7 @@ def test_the_metrics_are_those_of_the_list() -> None:
         if entry["component"] == "operators"
     }
     registry = CollectorRegistry()
-    whole = tuple(replace(finding, lower=0.0, estimate=0.0, upper=0.0) for finding in FINDINGS)
+    whole = tuple(replace(finding, lower=0.0, estimate=0.0, upper=0.0, margin=0.0) for finding in FINDINGS)
     result = looked(World(), comparison(findings=whole), evidence(a=1, b=2, detector=3))
     Metrics(registry, lambda: START).reconciled(KEY, result)
     exposed = {
@@ -129,7 +130,9 @@ def test_a_gates_verdict_is_one_of_three_and_what_is_not_known_is_absent() -> No
     assert verdicts == {"Pass": 0, "Fail": 0, "Insufficient": 1}
     assert (value("estimate", gate="errors"), value("lower", gate="errors")) == (0.1, -0.02)
     assert value("upper", gate="errors") is None
+    assert value("margin", gate="errors") == 0.01
     assert value("estimate", gate="labels") is None
+    assert value("margin", gate="labels") is None
 
 
 def test_evidence_ages_while_its_source_is_away() -> None:

@@ -112,21 +112,28 @@ def _gates(findings: list[tuple[Key, Finding]]) -> Iterator[Metric]:
     verdict = GaugeMetricFamily(
         "leeway_rollout_gate_verdict", "1 for what the gate says now.", labels=[*_MODEL, "gate", "verdict"]
     )
-    estimate, lower, upper = (
+    estimate, lower, upper, margin = (
         GaugeMetricFamily(f"leeway_rollout_gate_{name}", text, labels=[*_MODEL, "gate"])
         for name, text in (
             ("estimate", "Candidate minus stable, in the gate's own measure."),
             ("lower", "Lower end of the estimate's interval, which is valid at every look."),
             ("upper", "Upper end of the estimate's interval, which is valid at every look."),
+            ("margin", "Difference up to which the candidate is not worse."),
         )
     )
     for key, finding in findings:
         for name in get_args(Verdict):
             verdict.add_metric([*key, finding.gate, name], float(name == finding.verdict))
-        for family, value in ((estimate, finding.estimate), (lower, finding.lower), (upper, finding.upper)):
+        values = (
+            (estimate, finding.estimate),
+            (lower, finding.lower),
+            (upper, finding.upper),
+            (margin, finding.margin),
+        )
+        for family, value in values:
             if value is not None:  # what is not known is absent, not 0
                 family.add_metric([*key, finding.gate], value)
-    yield from (verdict, estimate, lower, upper)
+    yield from (verdict, estimate, lower, upper, margin)
 
 
 def _newest(evidence: Evidence) -> Mapping[str, float]:
