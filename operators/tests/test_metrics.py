@@ -85,7 +85,8 @@ def test_the_metrics_are_those_of_the_list() -> None:
     }
     registry = CollectorRegistry()
     whole = tuple(replace(finding, lower=0.0, estimate=0.0, upper=0.0, margin=0.0) for finding in FINDINGS)
-    result = looked(World(), comparison(findings=whole), evidence(a=1, b=2, detector=3))
+    held = ("TooFewRequests", "it got 3 of 100")
+    result = looked(World(), comparison(findings=whole, held=held), evidence(a=1, b=2, detector=3))
     Metrics(registry, lambda: START).reconciled(KEY, result)
     exposed = {
         (
@@ -155,6 +156,21 @@ def test_evidence_ages_while_its_source_is_away() -> None:
     assert age("prometheus") is None
     metrics.reconciled(KEY, looked(world, comparison(), None))
     assert age("prometheus") is None
+
+
+def test_what_holds_a_rollout_is_told_while_it_does() -> None:
+    registry, world = CollectorRegistry(), World()
+    metrics = Metrics(registry)
+
+    def reasons() -> set[str]:
+        samples = (sample for family in registry.collect() for sample in family.samples)
+        return {sample.labels["reason"] for sample in samples if sample.name == "leeway_rollout_held"}
+
+    for reason in ("TooFewRequests", "SampleRatioMismatch"):
+        metrics.reconciled(KEY, looked(world, comparison(held=(reason, "why")), None))
+        assert reasons() == {reason}
+    metrics.reconciled(KEY, looked(world, comparison(), None))
+    assert reasons() == set()
 
 
 @pytest.mark.parametrize("end", [None, 3, "soon"])

@@ -56,6 +56,9 @@ class Metrics(Collector):
             "Age of the newest evidence from a source while a comparison is under way.",
             labels=[*_MODEL, "source"],
         )
+        held = GaugeMetricFamily(
+            "leeway_rollout_held", "1 while something holds the rollout.", labels=[*_MODEL, "reason"]
+        )
         findings: list[tuple[Key, Finding]] = []
         # Copies: workers write while the scrape reads.
         for key, status in tuple(self._last.items()):
@@ -67,9 +70,11 @@ class Metrics(Collector):
                 weight.add_metric([*key, arm.slot, arm.release.version], float(status.weights.of(arm.slot)))
             if status.analysis is not None:
                 findings += [(key, finding) for finding in status.analysis.findings]
+                if status.analysis.held is not None:
+                    held.add_metric([*key, status.analysis.held[0]], 1.0)
                 for source, newest in self._newest.get(key, {}).items():
                     age.add_metric([*key, source], max(self._clock() - newest, 0.0))
-        yield from (phase, weight, age, *_gates(findings))
+        yield from (phase, weight, age, held, *_gates(findings))
 
     def reconciled(self, key: Key, result: Reconciled | None) -> None:
         """Take over what came of a reconciliation."""
