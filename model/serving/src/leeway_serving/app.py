@@ -171,7 +171,7 @@ class Application:
         except ClientGoneError:
             return
         except Exception:  # noqa: BLE001 - whatever it was, the client gets an answer and the next request is served
-            _log.exception("a request failed", extra={"request_id": call.id})
+            _log.exception("a request failed", extra=self._about(call))
             if counted:
                 self._metrics.failed(protocol)
             status = 500
@@ -183,8 +183,20 @@ class Application:
             await respond(send, status, answer.body, [*common, (b"content-type", answer.content_type)])
             if counted:
                 self._metrics.predicted(protocol, rows=answer.rows, seconds=self._clock() - started)
-        if counted and call.body is not None and self._capture is not None:
+        if counted:
+            self._report(call, protocol, answer, status, started)
+
+    def _report(self, call: _Call, protocol: str, answer: _Answer, status: int, started: float) -> None:
+        """Tells capture and, if it listens, the log of what was answered."""
+        if _log.isEnabledFor(logging.DEBUG):
+            fields = {"protocol": protocol, "code": status, "rows": answer.rows}
+            _log.debug("answered", extra={**self._about(call), "fields": fields})
+        if call.body is not None and self._capture is not None:
             self._capture.offer(self._inference(call, call.body, answer, status, self._clock() - started))
+
+    def _about(self, call: _Call) -> dict[str, str]:
+        """What a log line says of a request."""
+        return {"version": self._version.decode(), "request_id": call.id}
 
     async def _answer(self, route: _Route | None, call: _Call, receive: Receive) -> _Answer:
         if route is None:

@@ -1,33 +1,123 @@
-"""Log lines as JSON, one object a line. There is none per request."""
+"""Log lines as JSON, one object a line, as `schemas/log.schema.json` says. None is written per request below debug.
+
+What clients send is nobody's to read in a log. The text of an exception or of a warning may quote it, so that these are
+told by type and place alone, unless whoever logs one passes its text on as `error`.
+"""
 
 import json
 import logging
+import socketserver
 import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
+from wsgiref.handlers import BaseHandler
 
-_BUILT_IN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
+COMPONENT = "onnx-server"
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+_ABOUT = ("namespace", "model", "version", "request_id")
+_LONGEST_TEXT = 2000
+_LONGEST_TRACEBACK = 8000  # with the rest well under the 16 KiB at which container runtimes break a line
+
+_log = logging.getLogger(__name__)
+
+
+class LevelError(ValueError):
+    """`LEEWAY_LOG_LEVEL` is none of the levels; the message names them."""
+
+
+def level_from(environment: Mapping[str, str]) -> int:
+    """The level that `LEEWAY_LOG_LEVEL` names; info if it names none.
+
+    Raises:
+        LevelError: it names one that there is not.
+    """
+    name = environment.get("LEEWAY_LOG_LEVEL") or "info"
+    if name not in LEVELS:
+        raise LevelError(f"LEEWAY_LOG_LEVEL {name!r}: one of {', '.join(LEVELS)} was expected")
+    return LEVELS[name]
 
 
 class JsonFormatter(logging.Formatter):
-    """Time, level, logger, message, whatever was passed as `extra`, and the traceback if there is one."""
+    """What every line says, and of `extra` what the schema knows: namespace, model, version, request_id, error, fields.
+
+    Args:
+        known: members of every line, unless a line says otherwise.
+    """
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        super().__init__()
+        self._known = known
 
     def format(self, record: logging.LogRecord) -> str:
         """One line of JSON."""
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:23] + "Z",
             "level": record.levelname.lower(),
+            "component": COMPONENT,
             "logger": record.name,
-            "message": record.getMessage(),
-            **{key: value for key, value in record.__dict__.items() if key not in _BUILT_IN},
+            "message": _message(record),
+            **self._known,
+            **{name: str(record.__dict__[name]) for name in _ABOUT if record.__dict__.get(name)},
         }
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+        exception = record.exc_info[1] if record.exc_info else None
+        if error := record.__dict__.get("error") or (exception and type(exception).__name__):
+            line["error"] = str(error)[:_LONGEST_TEXT]
+        if exception is not None:
+            line["traceback"] = _traceback(exception)[-_LONGEST_TRACEBACK:]
+        if fields := record.__dict__.get("fields"):
+            line["fields"] = fields
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
-def configure() -> None:
-    """Sends all log lines of the process to standard error as JSON."""
+def configure(level: int = logging.INFO, known: Mapping[str, str] | None = None) -> None:
+    """Sends all that the process has to say to standard error as JSON.
+
+    Args:
+        level: of Leeway's own lines; libraries speak from warning on, whatever it is.
+        known: members of every line, as far as they are known by now.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    handler.setFormatter(JsonFormatter(known or {}))
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
+    logging.getLogger("leeway_serving").setLevel(level)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of every request that it cannot read
+    # What Python and its servers would print by themselves, past the log.
+    sys.excepthook = lambda _, error, __: _unexpected("the process failed", error, logging.CRITICAL)
+    threading.excepthook = lambda failed: _unexpected("a thread failed", failed.exc_value)
+    sys.unraisablehook = lambda failed: _unexpected("an error could not be raised", failed.exc_value)
+    warnings.showwarning = lambda _, category, filename, lineno, *__: _warned(category, filename, lineno)
+    socketserver.BaseServer.handle_error = lambda *_: _unexpected("a connection failed", sys.exception())  # type: ignore[method-assign]
+    BaseHandler.log_exception = lambda *_: _unexpected("an answer failed", sys.exception())  # type: ignore[method-assign]
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Its first line: what libraries add on further ones are representations of whatever they were at."""
+    try:
+        text = record.getMessage()
+    except Exception:  # noqa: BLE001 - a library's arguments that do not fit its text, whatever that raises
+        text = str(record.msg)
+    return "".join(text.splitlines()[:1])[:_LONGEST_TEXT]
+
+
+def _traceback(error: BaseException) -> str:
+    """Places and types of an exception and of those that led to it, the first of them first."""
+    chain = [error]
+    while (before := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
+        if before in chain:
+            break
+        chain.append(error := before)
+    return "\n".join("".join([*traceback.format_tb(e.__traceback__), type(e).__name__]) for e in reversed(chain))
+
+
+def _unexpected(message: str, error: BaseException | None, level: int = logging.ERROR) -> None:
+    if error is not None and not isinstance(error, SystemExit):
+        _log.log(level, message, exc_info=error)
+
+
+def _warned(category: type[Warning], filename: str, lineno: int) -> None:
+    _log.warning("a library warned", extra={"fields": {"category": category.__name__, "at": f"{filename}:{lineno}"}})

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import uvloop
 
@@ -20,21 +21,35 @@ from leeway_serving.server import Settings, serve
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_log = logging.getLogger(__name__)
+
+
+class UsageError(ValueError):
+    """The command line or the environment is not what was expected; the message says what, and is for the log."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """One whose refusal is a log line like any other, and no page of text."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises `UsageError`."""
+        raise UsageError(message)
 
 
 def settings_from(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     """Reads the command line and the environment.
 
     Raises:
-        SystemExit: with status 2 and what was expected, when something is wrong or missing.
+        UsageError: saying what was expected, when something is wrong or missing.
     """
     limits = Limits()
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="leeway-serve",
         description="Serves one ONNX model over the Open Inference Protocol.",
         epilog="LEEWAY_BUNDLE_DIGEST and LEEWAY_MODEL_VERSION, when set, say what the model directory has to hold; "
         "anything else is never served. LEEWAY_CAPTURE_URL, LEEWAY_CAPTURE_SAMPLE, LEEWAY_NAMESPACE and "
-        "LEEWAY_INFERENCESERVICE say where and in whose name inferences are sent to the drift detector.",
+        "LEEWAY_INFERENCESERVICE say where and in whose name inferences are sent to the drift detector. "
+        "LEEWAY_LOG_LEVEL is debug, info, warning or error; at debug each request is a line, without what it holds.",
     )
     parser.add_argument("--model-name", required=True, metavar="NAME", help="what clients call the model")
     parser.add_argument("--model-dir", required=True, type=Path, metavar="DIR", help="a bundle, or one *.onnx file")
@@ -97,11 +112,22 @@ def settings_from(arguments: Sequence[str], environment: Mapping[str, str]) -> S
 def main() -> int:
     """Runs the server; 0 after a drained stop, 1 when a port is taken, 2 for a wrong command line."""
     started = time.perf_counter()
-    settings = settings_from(sys.argv[1:], os.environ)
     logs.configure()
+    try:
+        level = logs.level_from(os.environ)
+        settings = settings_from(sys.argv[1:], os.environ)
+    except (logs.LevelError, UsageError) as error:
+        _log.critical("cannot start", extra={"error": str(error)})
+        return 2
+    known = {
+        "namespace": os.environ.get("POD_NAMESPACE"),
+        "model": settings.model_name,
+        "version": settings.told.version,
+    }
+    logs.configure(level, {name: value for name, value in known.items() if value})
     try:
         uvloop.run(serve(settings, started=started))
     except OSError as error:
-        logging.getLogger(__name__).error("cannot listen", extra={"reason": str(error)})  # noqa: TRY400 - no trace
+        _log.critical("cannot listen", extra={"error": str(error)})
         return 1
     return 0

@@ -43,7 +43,7 @@ class Model:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what fails is an exception; printed as well, it would be a line past the log
         try:
             self._session = ort.InferenceSession(
                 source if isinstance(source, bytes) else str(source), options, providers=["CPUExecutionProvider"]

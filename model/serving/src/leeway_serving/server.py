@@ -104,7 +104,7 @@ async def serve(settings: Settings, *, started: float, load: Callable[..., Serve
     )
 
     def stop() -> None:
-        _log.info("draining", extra={"in_flight": admission.in_flight})
+        _log.info("draining", extra={"fields": {"in_flight": admission.in_flight}})
         app.drain()
         server.should_exit = True
 
@@ -136,11 +136,12 @@ async def _load(
         )
     except ModelError as error:
         app.refuse(str(error))
-        _log.error("the model will not be served", extra={"model_dir": str(directory), "reason": str(error)})
+        fields = {"model_dir": str(directory)}
+        _log.error("the model will not be served", extra={"error": str(error), "fields": fields})
         return
     except Exception as error:  # noqa: BLE001 - a process that ended here would be restarted for ever, and its reason lost
         app.refuse(f"loading failed: {type(error).__name__}")
-        _log.exception("the model will not be served", extra={"model_dir": str(directory)})
+        _log.exception("the model will not be served", extra={"fields": {"model_dir": str(directory)}})
         return
     seconds = time.perf_counter() - started
     metrics.loaded(version=served.version, digest=served.digest, seconds=seconds)
@@ -150,9 +151,11 @@ async def _load(
         extra={
             "model": served.name,
             "version": served.version,
-            "digest": served.digest,
-            "golden_cases": served.golden_cases,
-            "seconds": round(seconds, 3),
+            "fields": {
+                "digest": served.digest,
+                "golden_cases": served.golden_cases,
+                "seconds": round(seconds, 3),
+            },
         },
     )
 
@@ -170,5 +173,5 @@ async def _appearance(directory: Path, app: Application) -> None:
         if now != reason:
             reason = now
             app.loading(reason)
-            _log.info("waiting for the model", extra={"reason": reason})
+            _log.info("waiting for the model", extra={"fields": {"reason": reason}})
         await asyncio.sleep(_POLL_SECONDS)

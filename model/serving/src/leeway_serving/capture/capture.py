@@ -72,7 +72,8 @@ class Capture:
         self._thread.join(seconds)
         if dropped := self._buffer.discard():
             self._count("dropped", dropped)
-            _log.warning("events were not sent before the end", extra={"events": dropped * EVENTS_PER_INFERENCE})
+            fields = {"events": dropped * EVENTS_PER_INFERENCE}
+            _log.warning("events were not sent before the end", extra={"fields": fields})
 
     def _run(self) -> None:
         while (inferences := self._buffer.take()) is not None:
@@ -103,10 +104,11 @@ class Capture:
         """Says that the sink stopped or began to take events; once, not for every batch."""
         if self._failing != (error is not None):
             self._failing = error is not None
+            fields = {"sink": self._settings.url}
             if error is not None:
-                _log.warning("events are not taken", extra={"sink": self._settings.url, "reason": error})
+                _log.warning("events are not taken", extra={"error": error, "fields": fields})
             else:
-                _log.info("events are taken again", extra={"sink": self._settings.url})
+                _log.info("events are taken again", extra={"fields": fields})
 
     def _count(self, outcome: str, inferences: int) -> None:
         self._counted(outcome, inferences * EVENTS_PER_INFERENCE)
