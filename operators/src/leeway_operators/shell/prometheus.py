@@ -3,9 +3,7 @@
 A pod's counters are those of its newest scrape: all samples of one scrape share a timestamp.
 """
 
-import json
 import math
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,17 +13,10 @@ from typing import Any
 
 from leeway_operators.core.evidence import CounterReading, Counters, GatewayCounters, Missing, Question
 from leeway_operators.core.model import SLOTS, Rollout, Slot, other
+from leeway_operators.core.queries import BUCKETS, REQUESTS, SENT_FAILED, SENT_FINE, Queries, endpoints
 from leeway_operators.core.seen import Seen
 from leeway_operators.shell.source import Look, Source, SourceError
 
-REQUESTS = "leeway_inference_requests_total"
-BUCKETS = "leeway_inference_request_duration_seconds_bucket"
-# Envoy's counts for one endpoint. Its errors are answers of 5xx and those that Envoy had to make up itself, timeouts
-# among them; all others are successes. A request whose client left before the answer is neither.
-SENT_FINE, SENT_FAILED = "envoy_cluster_endpoint_rq_success", "envoy_cluster_endpoint_rq_error"
-# Longer than three scrapes of a minute each, after which a sample is stale.
-RANGE = "4m"
-HISTORY = "1h"
 # Scrapes between which the interval is observed.
 _INTERVALS = 5
 
@@ -59,32 +50,16 @@ class Prometheus:
     def _read(self, source: Look, rollout: Rollout, question: Question, seen: Seen) -> CounterReading:
         revisions = question.revisions
         pods = [(slot, pod) for slot in SLOTS for pod in seen.slots[slot].pods if pod.revision == revisions.get(slot)]
-        wanted = _selector(
-            rollout, __name__=(REQUESTS, BUCKETS), leeway_dev_revision=tuple(sorted(set(revisions.values())))
-        )
-        servers, interval = _servers(_matrix(source, f"{wanted}[{RANGE}]"), revisions)
+        queries = Queries(rollout.namespace, rollout.name)
+        servers, interval = _servers(_matrix(source, queries.counters(revisions.values())), revisions)
         addresses = {pod.ip: slot for slot, pod in pods if pod.ip is not None}
         return CounterReading(
             servers=servers,
             ready={pod.name: slot for slot, pod in pods if pod.ready},
             interval=interval,
-            gateways=_gateways(_matrix(source, _endpoints(addresses)), addresses) if addresses else {},
-            history=_history(source, rollout, question) if question.history else None,
+            gateways=_gateways(_matrix(source, endpoints(addresses)), addresses) if addresses else {},
+            history=_history(source, queries, question) if question.history else None,
         )
-
-
-def _selector(rollout: Rollout, **labels: tuple[str, ...]) -> str:
-    """`{namespace="…",leeway_dev_model="…",label=~"value|value"}`."""
-    terms = [f"namespace={json.dumps(rollout.namespace)}", f"leeway_dev_model={json.dumps(rollout.name)}"]
-    terms += [f"{name}=~{json.dumps('|'.join(map(re.escape, values)))}" for name, values in labels.items()]
-    return "{" + ",".join(terms) + "}"
-
-
-def _endpoints(addresses: Iterable[str]) -> str:
-    # By address and any port: with KServe's agent the pods listen on another one.
-    hosts = "|".join(re.escape(f"[{ip}]" if ":" in ip else ip) for ip in sorted(addresses))
-    names, where = json.dumps(f"{SENT_FINE}|{SENT_FAILED}"), json.dumps(f"({hosts}):[0-9]+")
-    return f"{{__name__=~{names},envoy_endpoint_address=~{where}}}[{RANGE}]"
 
 
 # ------------------------------------------------------------------------------------------------- what is asked
@@ -194,12 +169,12 @@ def _gateways(series: list[_Series], addresses: Mapping[str, Slot]) -> Mapping[s
     return found
 
 
-def _history(source: Look, rollout: Rollout, question: Question) -> Counters:
+def _history(source: Look, queries: Queries, question: Question) -> Counters:
     """About what stable counted in the hour before: an estimate, from which the tests start; no gate counts it."""
     slot = other(question.candidate)
-    where = _selector(rollout, leeway_dev_slot=(slot,), leeway_dev_revision=(question.revisions[slot],))
-    codes = _vector(source, f"sum by (code) (increase({REQUESTS}{where}[{HISTORY}]))", "code")
-    bounds = _vector(source, f"sum by (le) (increase({BUCKETS}{where}[{HISTORY}]))", "le")
+    revision = question.revisions[slot]
+    codes = _vector(source, queries.codes(slot, revision), "code")
+    bounds = _vector(source, queries.durations(slot, revision), "le")
     return Counters(
         slot=slot,
         time=0.0,
