@@ -1,0 +1,1 @@
+"""Leeway's Grafana dashboards as code."""
