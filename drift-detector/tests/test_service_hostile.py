@@ -192,7 +192,7 @@ def test_what_a_store_says_of_itself_is_told_to_nobody_outside(tmp_path: Path, c
     under_test.log.close()
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
     assert answer.json() == {"error": "the prediction store is not available; try again later"}
-    reasons = [record.fields["reason"] for record in caplog.records if hasattr(record, "fields")]
+    reasons = [record.error for record in caplog.records if hasattr(record, "error")]
     assert any("db.internal" in reason for reason in reasons)
 
 

@@ -43,7 +43,7 @@ def _detector(directory: Path, backend: str) -> float:
     config.write_text(json.dumps({"backend": backend}))
     ports = [_free_port(), _free_port()]
     options = ("--config", config, "--data-dir", directory, "--port", ports[0], "--metrics-port", ports[1])
-    process = subprocess.Popen([DETECTOR, "serve", *map(str, options)], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([DETECTOR, "serve", *map(str, options)], stderr=subprocess.DEVNULL)
     try:
         _await(f"http://127.0.0.1:{ports[0]}/health/ready")
         return _resident(process.pid)

@@ -1,6 +1,6 @@
 """The worker process: reads frames from stdin, answers each on stdout, ends with stdin.
 
-It knows no file, no network and no clock; what it prints by accident goes to stderr.
+It knows no file, no network and no clock; its log is lines on stderr, and what libraries print goes nowhere.
 """
 
 import logging
@@ -23,6 +23,7 @@ from leeway_drift.service.alibi_protocol import (
     judgement_to_json,
     lengths,
 )
+from leeway_drift.service.logs import configure
 
 VERSIONS = 8
 """Versions held at most; the one that was silent longest makes room and is loaded again if need be."""
@@ -97,7 +98,9 @@ def serve(source: BinaryIO, target: BinaryIO) -> None:
 
 def main() -> None:
     """Serve on stdin and stdout."""
+    configure(component="alibi-worker")
     logging.getLogger("alibi_detect").setLevel(logging.ERROR)  # it warns of options that are meant
     target = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a stray print must not become half a frame
+    # What libraries print must become neither half a frame nor a line of the log, as it may be rows.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     serve(sys.stdin.buffer, target)

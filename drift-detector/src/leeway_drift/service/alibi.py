@@ -18,6 +18,7 @@ from leeway_drift.reading.events import Stream
 from leeway_drift.service.alibi_process import WorkerError, WorkerProcess
 from leeway_drift.service.alibi_protocol import FrameError, encode, judgement_from_json
 from leeway_drift.service.alibi_rows import Layout
+from leeway_drift.service.logs import about
 from leeway_drift.statistics.scoring import SCORINGS
 from leeway_drift.streaming.backend import BackendUnavailable
 
@@ -163,7 +164,7 @@ class AlibiBackend:
         question = encode(judge_header(key, profile, window), known.layout.of_window(sample))
         answer = self._ask(question, self._judge_seconds)
         if answer.get("unknown"):
-            logger.info("loading %s %s into Alibi-Detect", stream.model, stream.version)
+            logger.info("loading a version into Alibi-Detect", extra=about(stream))
             rows = known.layout.of_reference(_read(profile, reference), in_order_of_time=profile.calibrated)
             loaded = self._ask(encode(load_header(key, known.layout, profile, known.taught), rows), self._load_seconds)
             known.taught = loaded.get("taught", {})
@@ -203,7 +204,8 @@ class AlibiBackend:
         self._stop()
         self._not_before = self._clock() + min(2.0**self._deaths_in_a_row, LONGEST_PAUSE_SECONDS)
         self._deaths_in_a_row += 1
-        logger.warning("Alibi-Detect's worker has died %d times in a row", self._deaths_in_a_row)
+        fields = {"times_in_a_row": self._deaths_in_a_row}
+        logger.warning("Alibi-Detect's worker has died", extra={"fields": fields})
 
     def _rest(self) -> None:
         if self._idle is not None:

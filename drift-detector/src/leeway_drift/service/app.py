@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
@@ -51,7 +52,7 @@ def create_app(engine: Engine, status: StatusSource, *, start: Callable[[], None
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         start()
-        logger.info("ready", extra={"fields": {"limits": engine.detector.limits}})
+        logger.info("ready", extra={"fields": {"limits": asdict(engine.detector.limits)}})
         yield
         logger.info("draining", extra={"fields": {"backlog": len(engine.detector.intake)}})
         stop()

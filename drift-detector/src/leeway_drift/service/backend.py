@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from leeway_drift.detectors.interface import Judgement, Reference
+from leeway_drift.service.logs import about
 from leeway_drift.service.profiles import Loaded
 from leeway_drift.streaming.backend import BackendUnavailable, RowBackend
 from leeway_drift.streaming.detector import Closed
@@ -71,7 +72,7 @@ class BackendThread:
         except BackendUnavailable as error:
             return self._none(str(error))
         except Exception:  # a fault in one window must not end all judging; it is said in the verdict
-            logger.exception("the backend failed")
+            logger.exception("the backend failed", extra=about(closed.stream))
             return self._none("the backend failed; the detector's log says how")
 
     def _none(self, reason: str) -> list[Judgement]:

@@ -15,6 +15,7 @@ from leeway_drift.service.backend import BackendThread
 from leeway_drift.service.config import WindowConfig
 from leeway_drift.service.inbox import Answer, Inbox
 from leeway_drift.service.known_profiles import KnownProfiles
+from leeway_drift.service.logs import about
 from leeway_drift.service.pace import Pace
 from leeway_drift.service.profiles import Loaded, ProfileState
 from leeway_drift.service.snapshots import SnapshotStore
@@ -214,6 +215,8 @@ class Engine:
         if self.shared is not None:
             self.shared.offer(self.detector.take_parts(), self.detector.closed)
         for prediction in self.detector.take_predictions():
+            if logger.isEnabledFor(logging.DEBUG):
+                logger.debug("inference", extra={**about(prediction), "fields": {"slot": prediction.slot}})
             if self.log is not None:
                 version = Stream(prediction.namespace, prediction.model, prediction.version)
                 self.log.offer(prediction, self.manifest(version))

@@ -68,7 +68,7 @@ def add_feedback(app: FastAPI, log: PredictionLog) -> None:
     @app.exception_handler(StoreUnavailable)
     async def unavailable(_: Request, error: StoreUnavailable) -> JSONResponse:
         # Its message names hosts and users, and this path may be open to the world.
-        logger.warning("the store is not available", extra={"fields": {"reason": str(error)}})
+        logger.warning("the store is not available", extra={"error": str(error)})
         message = "the prediction store is not available; try again later"
         return JSONResponse({"error": message}, status_code=503, headers={"Retry-After": "10"})
 

@@ -8,6 +8,7 @@ from leeway_drift.profile import Profile
 from leeway_drift.reading.events import Stream
 from leeway_drift.service.backend import BackendThread
 from leeway_drift.service.config import WindowConfig
+from leeway_drift.service.logs import about
 from leeway_drift.service.profiles import NOT_FETCHED, Loaded, ProfileState, rules_of
 from leeway_drift.streaming.judging import Rules
 
@@ -62,8 +63,8 @@ class KnownProfiles:
         if found.loaded is None and known.loaded is not None and not is_replaced(known.loaded, served):
             return self.rules(stream)  # what is known is better
         if found.state != known.state:
-            fields = {"namespace": stream.namespace, "model": stream.model, "version": stream.version}
-            logger.info("profile", extra={"fields": {**fields, "state": found.state, "reason": found.reason}})
+            fields = {"state": found.state, "reason": found.reason}
+            logger.info("profile", extra={**about(stream), "fields": fields})
         self._states[stream] = found
         return self.rules(stream)
 

@@ -1,31 +1,130 @@
-"""Logs as one JSON object per line."""
+"""Log lines as JSON, one object a line, as ``schemas/log.schema.json`` says; none per event below debug.
+
+What the models see and say, and what turned out to be true, is nobody's to read in a log. The text of an exception or
+of a warning may quote it, so that these are told by type and place alone, unless whoever logs one passes its text on as
+``error``.
+"""
 
 import json
 import logging
+import socketserver
 import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
+from wsgiref.handlers import BaseHandler
+
+COMPONENT = "drift-detector"
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+_ABOUT = ("namespace", "model", "version", "request_id")
+_LONGEST_TEXT = 2000
+_LONGEST_TRACEBACK = 8000  # with the rest well under the 16 KiB at which container runtimes break a line
+
+_log = logging.getLogger(__name__)
+
+
+class LevelError(ValueError):
+    """``LEEWAY_LOG_LEVEL`` is none of the levels; the message names them."""
+
+
+def level_from(environment: Mapping[str, str]) -> int:
+    """The level that ``LEEWAY_LOG_LEVEL`` names; info if it names none.
+
+    Raises:
+        LevelError: it names one that there is not.
+    """
+    name = environment.get("LEEWAY_LOG_LEVEL") or "info"
+    if name not in LEVELS:
+        raise LevelError(f"LEEWAY_LOG_LEVEL {name!r}: one of {', '.join(LEVELS)} was expected")
+    return LEVELS[name]
+
+
+def about(what: object) -> dict[str, Any]:
+    """What a line says of a version, of a prediction or of a predicted row, as its ``extra``."""
+    return {name: getattr(what, name, None) for name in _ABOUT}
 
 
 class JsonFormatter(logging.Formatter):
-    """Time, level, logger, message, the fields given as ``extra={"fields": {...}}``, and the traceback if any."""
+    """What every line says, and of ``extra`` what the schema knows.
+
+    That is namespace, model, version, request_id, error and fields.
+
+    Args:
+        component: that writes them.
+    """
+
+    def __init__(self, component: str) -> None:
+        super().__init__()
+        self._component = component
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+        """One line of JSON."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:23] + "Z",
             "level": record.levelname.lower(),
+            "component": self._component,
             "logger": record.name,
-            "message": record.getMessage(),
-            **getattr(record, "fields", {}),
+            "message": _message(record),
+            **{name: str(record.__dict__[name]) for name in _ABOUT if record.__dict__.get(name)},
         }
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        exception = record.exc_info[1] if record.exc_info else None
+        if error := record.__dict__.get("error") or (exception and type(exception).__name__):
+            line["error"] = str(error)[:_LONGEST_TEXT]
+        if exception is not None:
+            line["traceback"] = _traceback(exception)[-_LONGEST_TRACEBACK:]
+        if fields := record.__dict__.get("fields"):
+            line["fields"] = fields
+        return json.dumps(line, default=str, ensure_ascii=False)
 
 
-def log_to_stdout() -> None:
-    """Send every logger's lines to standard output."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonFormatter())
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every bundle and metrics page that is fetched
+def configure(level: int = logging.INFO, component: str = COMPONENT) -> None:
+    """Send all that the process has to say to standard error as JSON.
+
+    Args:
+        level: of Leeway's own lines; libraries speak from warning on, whatever it is.
+        component: that this process is.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter(component))
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
+    logging.getLogger("leeway_drift").setLevel(level)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of every request that it cannot read or take
+    # What Python and its servers would print by themselves, past the log.
+    sys.excepthook = lambda _, error, __: _unexpected("the process failed", error, logging.CRITICAL)
+    threading.excepthook = lambda failed: _unexpected("a thread failed", failed.exc_value)
+    sys.unraisablehook = lambda failed: _unexpected("an error could not be raised", failed.exc_value)
+    warnings.showwarning = lambda _, category, filename, lineno, *__: _warned(category, filename, lineno)
+    socketserver.BaseServer.handle_error = lambda *_: _unexpected("a connection failed", sys.exception())  # type: ignore[method-assign]
+    BaseHandler.log_exception = lambda *_: _unexpected("an answer failed", sys.exception())  # type: ignore[method-assign]
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Its first line: what libraries add on further ones are representations of whatever they were at."""
+    try:
+        text = record.getMessage()
+    except Exception:  # noqa: BLE001 - a library's arguments that do not fit its text, whatever that raises
+        text = str(record.msg)
+    return "".join(text.splitlines()[:1])[:_LONGEST_TEXT]
+
+
+def _traceback(error: BaseException) -> str:
+    """Places and types of an exception and of those that led to it, the first of them first."""
+    chain = [error]
+    while (before := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
+        if before in chain:
+            break
+        chain.append(error := before)
+    return "\n".join("".join([*traceback.format_tb(e.__traceback__), type(e).__name__]) for e in reversed(chain))
+
+
+def _unexpected(message: str, error: BaseException | None, level: int = logging.ERROR) -> None:
+    if error is not None and not isinstance(error, SystemExit):
+        _log.log(level, message, exc_info=error)
+
+
+def _warned(category: type[Warning], filename: str, lineno: int) -> None:
+    _log.warning("a library warned", extra={"fields": {"category": category.__name__, "at": f"{filename}:{lineno}"}})

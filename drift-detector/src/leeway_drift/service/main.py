@@ -47,11 +47,12 @@ def run(options: argparse.Namespace) -> int:
 
     from leeway_drift.service.config import ConfigError, read_config  # noqa: PLC0415
     from leeway_drift.service.connection import Connection  # noqa: PLC0415
-    from leeway_drift.service.logs import log_to_stdout  # noqa: PLC0415
+    from leeway_drift.service.logs import LevelError, configure, level_from  # noqa: PLC0415
     from leeway_drift.service.wiring import StartError, wire  # noqa: PLC0415
 
-    log_to_stdout()
+    configure()
     try:
+        configure(level_from(os.environ))
         config = read_config(options.config)
         service = wire(
             config,
@@ -61,8 +62,8 @@ def run(options: argparse.Namespace) -> int:
             epoch=secrets.token_hex(8),
             replica=_replica(os.environ, options.port),
         )
-    except (ConfigError, StartError) as error:
-        logger.critical("cannot start", extra={"fields": {"error": str(error)}})
+    except (ConfigError, LevelError, StartError) as error:
+        logger.critical("cannot start", extra={"error": str(error)})
         return 2
     gc.freeze()  # what is loaded by now stays, and need not be searched for garbage again and again
     start_http_server(options.metrics_port, EVERYWHERE, service.registry)

@@ -20,6 +20,7 @@ from leeway_drift.labels.records import Prediction
 from leeway_drift.labels.sampling import in_sample
 from leeway_drift.profile import Profile
 from leeway_drift.reading.events import Stream
+from leeway_drift.service.logs import about
 from leeway_drift.service.pace import Pace
 from leeway_drift.service.prediction_queue import LogLimits, PredictionQueue, Waiting
 from leeway_drift.service.redacting import redacted
@@ -149,6 +150,10 @@ class PredictionLog:
         versions = {_version(predicted) for predicted in decision.predictions} if kept else {None}
         for version in versions:
             self.tallies.label(version, decision.outcome)
+        if logger.isEnabledFor(logging.DEBUG):
+            sent = {"namespace": label.namespace, "model": label.model, "request_id": label.id}
+            for extra in map(about, decision.predictions) if kept else (sent,):
+                logger.debug("label", extra={**extra, "fields": {"outcome": decision.outcome}})
         observed = now if label.observed_at is None else to_microseconds(label.observed_at)
         for predicted in applied.first:
             delay = (observed - to_microseconds(predicted.time)) / _MICROSECONDS
@@ -175,7 +180,7 @@ class PredictionLog:
                 self._expire()
                 self.scores.refresh()
             except StoreUnavailable as error:
-                logger.warning("the store is not available", extra={"fields": {"reason": str(error)}})
+                logger.warning("the store is not available", extra={"error": str(error)})
             except Exception:  # whatever it is, it must not end the only thread that keeps predictions
                 logger.exception("a fault in the prediction log")
 
@@ -197,7 +202,7 @@ class PredictionLog:
             profile = self._profile_of(Stream(prediction.namespace, prediction.model, prediction.version))
             return redacted(prediction, waiting.manifest, profile, self._salt)
         except Exception:  # its rows came from a stranger; whatever is wrong with them, the others are kept
-            logger.exception("a fault in the prediction log")
+            logger.exception("a fault in the prediction log", extra=about(prediction))
             self._count(prediction, Kept.STORE_FAILED)
             return None
 
@@ -207,7 +212,7 @@ class PredictionLog:
             try:
                 self._store(events)
             except StoreUnavailable as error:
-                logger.warning("predictions are not written", extra={"fields": {"reason": str(error)}})
+                logger.warning("predictions are not written", extra={"error": str(error)})
                 if pause is None or not self._queue.rest(pause):
                     raise
             else:

@@ -172,7 +172,7 @@ class ProfileSource:
                 write_atomically(manifest, json.dumps(loaded.manifest).encode())
                 write_atomically(path, body)
         except OSError as error:  # it is fetched again after a restart
-            logger.warning("the profile cannot be kept", extra={"fields": {"path": str(path), "error": str(error)}})
+            logger.warning("the profile cannot be kept", extra={"error": str(error), "fields": {"path": str(path)}})
 
     def kept(self, digest: str) -> Loaded | None:
         """A profile from before a restart, None if it is not kept or not what it was; the reference is not kept."""

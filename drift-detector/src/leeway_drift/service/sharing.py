@@ -91,7 +91,7 @@ class SharingThread:
             if self._lease is not None:
                 self._counts.resign(self._lease)
         except redis.RedisError as error:
-            logger.warning("what was counted last is lost", extra={"fields": {"error": str(error)}})
+            logger.warning("what was counted last is lost", extra={"error": str(error)})
 
     def offer(self, parts: Sequence[Part], closed: int) -> None:
         """Take what was closed here, which is all up to this tick; by the engine's thread."""
@@ -125,7 +125,7 @@ class SharingThread:
                 self.sync()
             except Exception as error:  # a fault of our own must not end this for good; it is logged, and said
                 logger.exception("sharing counts failed")
-                self._blind(f"failed: {type(error).__name__}: {error!s:.200}")
+                self._blind(f"failed: {type(error).__name__}; the log says where")
 
     def _hand_in(self) -> None:
         more = True
@@ -203,7 +203,7 @@ class SharingThread:
         self._current = False
         known = self._engine.sharing
         if known.reason is None:
-            logger.warning("nothing is judged", extra={"fields": {"reason": reason}})
+            logger.warning("nothing is judged", extra={"error": reason})
         self._engine.tell(lambda: setattr(self._engine, "sharing", Sharing(known.evaluates, None, reason)))
 
     def _become(self, sharing: Sharing) -> None:

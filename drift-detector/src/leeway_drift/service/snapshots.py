@@ -44,9 +44,8 @@ class SnapshotStore:
         try:
             write_atomically(self._path, json.dumps(header).encode() + b"\n" + payload)
         except OSError as error:
-            logger.warning(
-                "the snapshot cannot be written", extra={"fields": {"path": self._path, "error": str(error)}}
-            )
+            extra = {"error": str(error), "fields": {"path": str(self._path)}}
+            logger.warning("the snapshot cannot be written", extra=extra)
             return
         self.saved = now
 
@@ -61,8 +60,9 @@ class SnapshotStore:
         except MalformedSnapshot as error:
             aside = self._path.with_name(f"{NAME}.unusable")
             self._path.replace(aside)
-            fields = {"path": str(self._path), "put_aside_as": str(aside), "error": str(error)}
-            logger.warning("the snapshot cannot be used; starting from nothing", extra={"fields": fields})
+            fields = {"path": str(self._path), "put_aside_as": str(aside)}
+            extra = {"error": str(error), "fields": fields}
+            logger.warning("the snapshot cannot be used; starting from nothing", extra=extra)
             return False
         logger.info("restored", extra={"fields": {"streams": len(detector.streams)}})
         return True

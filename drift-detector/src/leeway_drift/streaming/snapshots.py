@@ -68,7 +68,7 @@ def restore(detector: Detector, document: Any, rules: FindRules) -> None:
         streams = [_read_stream(entry, Timeline(detector.lateness), rules) for entry in document["streams"]]
         live = {(namespace, model): BothLive.from_json(entry) for namespace, model, entry in document["live"]}
     except MALFORMED as error:
-        raise MalformedSnapshot(f"{type(error).__name__}: {error!s:.200}") from error
+        raise MalformedSnapshot(f"{type(error).__name__} where another version was read") from error
     detector.seen = RecentKeys(detector.limits.remembered_events, keys)
     detector.intake.unattributed.update(unattributed)
     for stream, state in streams:
@@ -111,7 +111,7 @@ def restore_windows(state: StreamState, document: Document, rules: Rules) -> Non
     try:
         _restore_windows(state, document, rules)
     except MALFORMED as error:
-        raise MalformedSnapshot(f"{type(error).__name__}: {error!s:.200}") from error
+        raise MalformedSnapshot(f"{type(error).__name__} where another version was read") from error
 
 
 def _read_stream(document: Document, timeline: Timeline, find: FindRules) -> tuple[Stream, StreamState]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError, StatementError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from leeway_drift.service.store.tables import SCHEMA, metadata, schema
@@ -16,6 +16,8 @@ from leeway_drift.service.store.tables import SCHEMA, metadata, schema
 TIMEOUT_SECONDS = 5
 _READ_TIMEOUT_SECONDS = 30
 _RESERVED_BYTES = 64 * 2**20
+_STATES_OF_THE_SERVER = frozenset({"08", "25", "28", "3D", "53", "55", "57", "58"})
+"""Classes of SQLSTATE that say how the server is, and not what is wrong with a statement."""
 _DRIVERS = {
     "sqlite": "sqlite",
     "postgresql": "postgresql+pg8000",
@@ -119,8 +121,22 @@ def _as_unavailable() -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, OSError) as error:
-        cause = getattr(error, "orig", None) or error
-        raise StoreUnavailable(f"the prediction store: {type(cause).__name__}: {cause!s:.200}") from error
+        raise StoreUnavailable(f"the prediction store: {_told(error)}") from error
+
+
+def _told(error: Exception) -> str:
+    """What a driver says of its server; of a statement, whose values it may quote, only what kind of fault it has."""
+    cause = getattr(error, "orig", None) or error
+    kind = type(cause).__name__
+    said = cause.args[0] if cause.args else None
+    if isinstance(
+        said, dict
+    ):  # PostgreSQL's own, by field: https://www.postgresql.org/docs/17/protocol-error-fields.html
+        state = str(said.get("C"))
+        return f"{kind} {state}" + (f": {said.get('M')!s:.200}" if state[:2] in _STATES_OF_THE_SERVER else "")
+    if isinstance(error, StatementError) and not isinstance(error, OperationalError | InterfaceError):
+        return kind
+    return f"{kind}: {cause!s:.200}"
 
 
 def _with_driver(url: str) -> URL:
