@@ -21,7 +21,9 @@ CRD_FILES = {
         f"charts/gateway-helm/charts/crds/crds/generated/gateway.envoyproxy.io_{kind}.yaml"
         for kind in ("envoyproxies", "clienttrafficpolicies")
     ),
-    "prometheus-operator": ("example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml",),
+    "prometheus-operator": tuple(
+        f"example/prometheus-operator-crd/monitoring.coreos.com_{kind}.yaml" for kind in ("podmonitors", "prometheusrules")
+    ),
 }
 
 

@@ -104,13 +104,32 @@ def test_of_envoy_only_what_became_of_requests_is_kept(render: Render) -> None:
     (asked,) = endpoint(rendered, "leeway-gateway")["params"]["filter"]
     assert re.search(asked, "cluster.httproute/leeway/flights/rule/0.endpoint.10.0.0.1_8080.rq_total")
     assert not re.search(asked, "cluster.httproute/leeway/endpoint/rule/0.upstream_rq_total")
-    (rule,) = endpoint(rendered, "leeway-gateway")["metricRelabelings"]
+    rule, *_ = endpoint(rendered, "leeway-gateway")["metricRelabelings"]
     assert rule["action"] == "keep"
     assert rule["sourceLabels"] == ["__name__"]
     for name in ("rq_total", "rq_success", "rq_error", "rq_timeout", "cx_connect_fail"):
         assert re.fullmatch(rule["regex"], f"envoy_cluster_endpoint_{name}")
     for name in ("envoy_cluster_upstream_rq_total", "envoy_cluster_endpoint_healthy"):
         assert not re.fullmatch(rule["regex"], name)
+
+
+def test_what_envoy_counts_says_which_model_it_is_about(render: Render) -> None:
+    _, *rules = endpoint(render(), "leeway-gateway")["metricRelabelings"]
+
+    def told(cluster: str) -> dict[str, str]:
+        found = {}
+        for rule in rules:
+            assert rule["sourceLabels"] == ["envoy_cluster_name"]
+            if matched := re.fullmatch(rule["regex"], cluster):
+                found[rule["targetLabel"]] = re.sub(
+                    r"\$\{(\d)\}", lambda part: matched[int(part[1])], rule["replacement"]
+                )
+        return found
+
+    assert told("httproute/team/flights/rule/1") == {"namespace": "team", "model": "flights"}
+    # Copies for a shadow step reach no client, and other routes are no model's.
+    assert told("httproute/team/flights/rule/0-mirror-1") == {}
+    assert told("xds_cluster") == {}
 
 
 def test_proxies_of_an_unknown_namespace_are_looked_for_everywhere(render: Render) -> None:
