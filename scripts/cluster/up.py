@@ -123,7 +123,7 @@ def _steps(cluster: paths.ClusterPaths, parts: Parts, kube: Kube) -> list[Step]:
         Step("node", lambda step: _start(cluster, parts, step), ["debian packages", "helm and kubectl", "kubernetes"]),
         Step("model", lambda _: _train(parts)),
         Step("kubectl leeway", lambda _: _plugin(cluster), ["node"]),
-        Step("promtool", lambda _: _link(cluster, monitoring.promtool()), ["node", "image monitoring"]),
+        Step("promtool and amtool", lambda _: _link_tools(cluster), ["node", "image monitoring"]),
     ]
     for name in OUR_IMAGES:
         steps += _image_steps(cluster, parts, name)
@@ -192,6 +192,11 @@ def _link(cluster: paths.ClusterPaths, program: Path) -> None:
     link.symlink_to(program)
 
 
+def _link_tools(cluster: paths.ClusterPaths) -> None:
+    for program in (monitoring.promtool(), monitoring.amtool()):
+        _link(cluster, program)
+
+
 def _install(cluster: paths.ClusterPaths, parts: Parts, kube: Kube, step: Step) -> None:
     chosen = values(parts.built, _model(parts))
     (cluster.state / "values.yaml").write_text(yaml.safe_dump(chosen, sort_keys=False), encoding="utf-8")
@@ -214,18 +219,21 @@ def _wait_for_answer(cluster: paths.ClusterPaths, parts: Parts, step: Step) -> N
 
 def _wait_for_metrics(kube: Kube, step: Step) -> None:
     ours = f"--selector=app.kubernetes.io/instance={demo.RELEASE}"
-    names = kube.kubectl(
-        "get", "podmonitors", f"--namespace={demo.NAMESPACE}", ours, "--output=jsonpath={.items[*].metadata.name}"
-    ).split()
+    waiting = [*monitoring.monitors(kube, monitoring.NAMESPACE), *monitoring.monitors(kube, demo.NAMESPACE, ours)]
 
     def scraped() -> bool:
-        return monitoring.scraped(monitoring.targets(kube), names, demo.NAMESPACE)
+        waiting[:] = monitoring.unscraped(monitoring.targets(kube), waiting)
+        step.wait(f"the first scrape of {', '.join(waiting)}")
+        return not waiting
 
-    wait_until(scraped, seconds=180, what=f"the first scrape of {', '.join(names)}; make status shows them", step=step)
+    try:
+        wait_until(scraped, seconds=180, what="the first scrape of every monitor")
+    except TimeoutError as error:
+        raise TimeoutError(f"{error}: {', '.join(waiting)}; make status shows why") from error
 
 
 def environment(cluster: paths.ClusterPaths) -> str:
-    """Return the shell lines that make kubectl, helm and kubectl leeway speak to this cluster."""
+    """Return the shell lines that make kubectl, helm and kubectl leeway speak to this cluster, and add its tools."""
     return f'export PATH="{cluster.bin}:$PATH"\nexport KUBECONFIG="{cluster.kubeconfig}"'
 
 

@@ -38,7 +38,14 @@ def manager(*containers: str) -> dict[str, Any]:
         "spec": {
             "template": {
                 "spec": {
-                    "containers": [{"name": name, "readinessProbe": {"initialDelaySeconds": 30}} for name in containers]
+                    "containers": [
+                        {
+                            "name": name,
+                            "args": ["--metrics-addr=127.0.0.1:8080", "--leader-elect"],
+                            "readinessProbe": {"initialDelaySeconds": 30},
+                        }
+                        for name in containers
+                    ]
                 }
             }
         },
@@ -93,6 +100,7 @@ def test_kserve_runs_without_the_proxy_and_is_asked_at_once():
     assert fitted[0] == other
     (container,) = fitted[1]["spec"]["template"]["spec"]["containers"]
     assert container["name"] == "manager"
+    assert container["args"] == ["--metrics-addr=:8080", "--leader-elect"]
     assert container["readinessProbe"]["initialDelaySeconds"] == 1
 
 
@@ -102,16 +110,24 @@ def test_a_changed_kserve_chart_is_refused(manifests: list[dict[str, Any]]):
         kserve.fit(manifests)
 
 
+def test_a_kserve_whose_metrics_are_elsewhere_is_refused():
+    moved = manager("manager", "kube-rbac-proxy")
+    moved["spec"]["template"]["spec"]["containers"][0]["args"] = ["--metrics-bind-address=127.0.0.1:8443"]
+    with pytest.raises(ValueError, match=r"expected the argument --metrics-addr=127\.0\.0\.1:8080"):
+        kserve.fit([moved])
+
+
 def test_kserve_serves_in_standard_mode():
     controller = kserve.chart_values()["kserve"]["controller"]
     assert controller["deploymentMode"] == "Standard"
     assert controller["gateway"]["disableIstioVirtualHost"] is True
 
 
-@pytest.mark.parametrize("name", ["coredns", "metrics-server", "storage", "monitoring"])
+@pytest.mark.parametrize("name", ["coredns", "metrics-server", "storage", "monitoring", "kube-state-metrics"])
 def test_manifests_hold_to_the_restricted_profile_and_small_requests(name: str):
-    images = ("image", "operator", "reloader", "prometheus")
-    values = dict.fromkeys((*images, "authority", "certificate", "key", "version"), "x") | {"address": "10.0.0.10"}
+    images = ("image", "operator", "reloader", "prometheus", "states")
+    others = ("authority", "certificate", "key", "prometheus_version")
+    values = dict.fromkeys((*images, *others), "x") | {"address": "10.0.0.10"}
     documents = list(yaml.safe_load_all(kubernetes.manifest(name, **values)))
     assert documents
     for document in documents:
@@ -187,6 +203,7 @@ def test_the_order_of_steps_can_be_kept():
     assert done.index("cert-manager") < done.index("KServe")
     assert done.index("Gateway API") < done.index("Envoy Gateway")
     assert done.index("Prometheus Operator's kinds") < done.index("Prometheus")
+    assert done.index("storage class") < done.index("Prometheus")
     users = {"kubernetes": "CoreDNS", "kserve": "KServe", "envoy": "Envoy Gateway", "monitoring": "Prometheus"}
     for group, user in users.items():
         assert done.index(f"image {group}") < done.index(f"load {group}") < done.index(user)

@@ -1,5 +1,7 @@
-"""Prometheus: what is installed, and what is read from its list of targets."""
+"""The monitoring stack: what is installed, and what is read from Prometheus' list of targets."""
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -7,11 +9,23 @@ import yaml
 
 from cluster.addons import monitoring
 from cluster.addons.monitoring import Target
+from cluster.node import cloud
 
 
-def installed(kind: str) -> dict[str, Any]:
-    (found,) = [document for document in yaml.safe_load_all(monitoring.manifests()) if document["kind"] == kind]
-    return dict(found)
+def every(kind: str) -> Iterator[dict[str, Any]]:
+    return (dict(document) for document in yaml.safe_load_all(monitoring.manifests()) if document["kind"] == kind)
+
+
+def installed(kind: str, name: str | None = None) -> dict[str, Any]:
+    (found,) = [document for document in every(kind) if name in (None, document["metadata"]["name"])]
+    return found
+
+
+def kept(monitor: dict[str, Any]) -> re.Pattern[str]:
+    """The metrics that a monitor keeps, as Prometheus matches them: the whole name."""
+    (endpoint,) = monitor["spec"].get("podMetricsEndpoints") or monitor["spec"]["endpoints"]
+    (pattern,) = [rule["regex"] for rule in endpoint["metricRelabelings"] if rule.get("sourceLabels") == ["__name__"]]
+    return re.compile(rf"(?:{pattern})\Z")
 
 
 def target(monitor: str, error: str = "") -> Target:
@@ -28,12 +42,81 @@ def test_a_prometheus_is_called_by_its_release_and_not_by_its_module():
 
 def test_whatever_any_namespace_asks_for_is_scraped():
     spec = installed("Prometheus")["spec"]
-    for kind in ("podMonitor", "serviceMonitor", "probe", "rule"):
+    for kind in ("podMonitor", "serviceMonitor", "probe", "rule", "scrapeConfig"):
         assert spec[f"{kind}Selector"] == spec[f"{kind}NamespaceSelector"] == {}
 
 
+def test_alerts_go_to_an_alertmanager_that_any_release_configures():
+    alertmanager, service = installed("Alertmanager"), installed("Service", "alertmanager")
+    assert alertmanager["spec"]["image"] == "docker.io/leeway/alertmanager:v0.34.2"
+    assert alertmanager["spec"]["version"] == "v0.34.2"
+    assert alertmanager["spec"]["alertmanagerConfigSelector"] == {}
+    assert alertmanager["spec"]["alertmanagerConfigNamespaceSelector"] == {}
+    (port,) = service["spec"]["ports"]
+    assert (service["metadata"]["namespace"], port["port"]) == ("monitoring", 9093)
+    assert service["spec"]["selector"]["alertmanager"] == alertmanager["metadata"]["name"]
+    (told,) = installed("Prometheus")["spec"]["alerting"]["alertmanagers"]
+    assert (told["namespace"], told["name"], told["port"]) == ("monitoring", "alertmanager", port["name"])
+
+
+@pytest.mark.parametrize("kind", ["Prometheus", "Alertmanager"])
+def test_what_is_recorded_and_silenced_outlives_the_pod(kind: str):
+    spec = installed(kind)["spec"]
+    assert spec["storage"]["volumeClaimTemplate"]["spec"]["accessModes"] == ["ReadWriteOnce"]
+    # The box gives a volume to this user, and the kubelet would give a folder inside it to root.
+    assert spec["securityContext"]["runAsUser"] == cloud.POD_UID
+    assert spec["storage"]["disableMountSubPath"] is True
+
+
+def test_prometheus_keeps_less_than_its_volume_holds():
+    spec = installed("Prometheus")["spec"]
+    claim = spec["storage"]["volumeClaimTemplate"]["spec"]["resources"]["requests"]["storage"]
+    assert int(spec["retentionSize"].removesuffix("GiB")) < int(claim.removesuffix("Gi"))
+
+
+def test_kube_state_metrics_may_read_what_it_tells_of_and_nothing_else():
+    (container,) = installed("Deployment", "kube-state-metrics")["spec"]["template"]["spec"]["containers"]
+    (resources,) = [a.partition("=")[2].split(",") for a in container["args"] if a.startswith("--resources=")]
+    rules = installed("ClusterRole", "kube-state-metrics")["rules"]
+    assert sorted(resource for rule in rules for resource in rule["resources"]) == sorted(resources)
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"list", "watch"}
+
+
+def test_what_kube_state_metrics_says_of_a_pod_is_not_taken_for_its_own():
+    (endpoint,) = installed("PodMonitor", "kube-state-metrics")["spec"]["podMetricsEndpoints"]
+    assert endpoint["honorLabels"] is True
+    assert installed("PodMonitor", "kube-state-metrics")["spec"]["jobLabel"] == "app.kubernetes.io/name"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "wanted", "unwanted"),
+    [
+        ("ServiceMonitor", "kubelet", "container_memory_working_set_bytes", "container_fs_reads_total"),
+        ("ServiceMonitor", "kubelet", "container_oom_events_total", "container_memory_rss"),
+        ("PodMonitor", "cert-manager", "certmanager_certificate_expiration_timestamp_seconds", "go_goroutines"),
+        ("PodMonitor", "controllers", "controller_runtime_reconcile_errors_total", "go_goroutines"),
+        ("PodMonitor", "monitoring", "alertmanager_notifications_failed_total", "prometheus_tsdb_head_chunks"),
+        ("PodMonitor", "monitoring", "prometheus_notifications_dropped_total", "prometheus_http_requests_total"),
+        ("PodMonitor", "prometheus-operator", "prometheus_operator_managed_resources", "go_goroutines"),
+    ],
+)
+def test_of_the_clusters_own_programs_only_what_is_asked_for_is_kept(kind: str, name: str, wanted: str, unwanted: str):
+    pattern = kept(installed(kind, name))
+    assert pattern.match(wanted)
+    assert not pattern.match(unwanted)
+
+
+def test_the_kubelets_are_found_by_the_service_that_the_operator_writes():
+    (container,) = installed("Deployment", "prometheus-operator")["spec"]["template"]["spec"]["containers"]
+    (service,) = [a.partition("=")[2] for a in container["args"] if a.startswith("--kubelet-service=")]
+    monitor = installed("ServiceMonitor", "kubelet")["spec"]
+    namespace, name = service.split("/")
+    assert monitor["namespaceSelector"]["matchNames"] == [namespace]
+    assert monitor["selector"]["matchLabels"]["app.kubernetes.io/name"] == name
+
+
 def test_the_service_has_the_address_that_leeway_is_told():
-    service = installed("Service")
+    service = installed("Service", "prometheus")
     name, namespace = service["metadata"]["name"], service["metadata"]["namespace"]
     (port,) = service["spec"]["ports"]
     assert f"http://{name}.{namespace}.svc:{port['port']}" == monitoring.URL
@@ -66,16 +149,17 @@ def test_a_target_is_up_or_says_why_not():
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("found", "missing"),
     [
-        (None, False),
-        ([], False),
-        ([target("leeway/models")], False),
-        ([target("leeway/models"), target("leeway/operator", "connection refused")], False),
-        ([target("leeway/models"), target("leeway/operator")], True),
-        ([target("leeway/models"), target("leeway/operator"), target("leeway/x", "down")], True),
-        ([target("leeway/models"), target("leeway/models", "down"), target("leeway/operator")], True),
-        ([target("leeway/models"), target("other/operator")], False),
+        (None, ["models", "operator"]),
+        ([], ["models", "operator"]),
+        ([target("leeway/models")], ["operator"]),
+        ([target("leeway/models"), target("leeway/operator", "connection refused")], ["operator"]),
+        ([target("leeway/models"), target("leeway/operator")], []),
+        ([target("leeway/models"), target("leeway/operator"), target("leeway/x", "down")], []),
+        ([target("leeway/models"), target("leeway/models", "down"), target("leeway/operator")], []),
+        ([target("leeway/models"), target("other/operator")], ["operator"]),
+        ([target("leeway/models"), target("leeway/operator-2")], ["operator"]),
     ],
     ids=[
         "no answer",
@@ -86,13 +170,12 @@ def test_a_target_is_up_or_says_why_not():
         "another's is down",
         "a pod fails",
         "elsewhere",
+        "a longer name",
     ],
 )
-def test_scraped_is_when_every_monitor_has_a_target_that_is_up(
-    found: list[Target] | None,
-    expected: bool,  # noqa: FBT001 - a parameter
-):
-    assert monitoring.scraped(found, ["models", "operator"], "leeway") is expected
+def test_a_monitor_without_a_target_that_is_up_is_named(found: list[Target] | None, missing: list[str]):
+    monitors = ["podMonitor/leeway/models", "podMonitor/leeway/operator"]
+    assert monitoring.unscraped(found, monitors) == [f"podMonitor/leeway/{name}" for name in missing]
 
 
 def test_the_table_shows_a_line_per_target():

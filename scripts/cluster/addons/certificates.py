@@ -39,7 +39,8 @@ def install(kube: Kube, step: Step) -> None:
             # A secret goes with its certificate, so that an uninstalled release leaves none.
             "enableCertificateOwnerRef": True,
             "startupapicheck": {"enabled": False},
-            "prometheus": {"enabled": False},
+            # Scraped by a monitor of the cluster's own: the chart's would need the kind before there is one.
+            "prometheus": {"enabled": True},
             "image": _image("controller"),
             **shared,
             "webhook": {"image": _image("webhook"), **shared},

@@ -13,6 +13,7 @@ from cluster.progress import Step, wait_until
 
 _NAMESPACE = "kserve"
 _MANAGER = "kserve-controller-manager"
+_GUARDED = "--metrics-addr=127.0.0.1:8080"
 _SERVING_RUNTIME: Manifest = {
     "apiVersion": "serving.kserve.io/v1alpha1",
     "kind": "ServingRuntime",
@@ -85,8 +86,8 @@ def chart_values() -> dict[str, Any]:
 def fit(manifests: list[Manifest]) -> list[Manifest]:
     """Return KServe's manifests fit for this cluster, in two points that its chart has no value for.
 
-    The proxy that guards its metrics is left out (nobody scrapes them here, and there is no image of it), and its
-    readiness is asked at once: the chart waits half a minute before it looks.
+    The proxy that guards its metrics is left out (there is no image of it; they are open within the cluster instead),
+    and its readiness is asked at once: the chart waits half a minute before it looks.
 
     Raises:
         ValueError: the chart no longer holds what is changed here.
@@ -101,6 +102,9 @@ def fit(manifests: list[Manifest]) -> list[Manifest]:
             f"chart kserve-resources: expected containers manager and kube-rbac-proxy, found {sorted(containers)}"
         )
     manager = containers["manager"]
+    if manager["args"].count(_GUARDED) != 1:
+        raise ValueError(f"chart kserve-resources: expected the argument {_GUARDED}, found {manager['args']}")
+    manager["args"][manager["args"].index(_GUARDED)] = "--metrics-addr=:8080"
     manager["readinessProbe"].update(initialDelaySeconds=1, periodSeconds=1, failureThreshold=60)
     pod["containers"] = [manager]
     return manifests

@@ -70,7 +70,7 @@ def steps(
         Step(
             "Prometheus",
             lambda step: monitoring.install(kube, step),
-            after("load monitoring", "Prometheus Operator's kinds", "CoreDNS"),
+            after("load monitoring", "Prometheus Operator's kinds", "CoreDNS", "storage class"),
         ),
         Step("Gateway API", lambda step: gateway.install_gateway_api(kube, step), after()),
         Step("KServe's kinds", lambda step: kserve.install_definitions(kube, step), after()),

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,7 +11,12 @@ from cluster.shell import run
 
 
 def build(
-    group: str, packages: Sequence[str], *, tags: Sequence[str] = (), variables: Mapping[str, str] | None = None
+    group: str,
+    packages: Sequence[str],
+    *,
+    tags: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
+    completed: str | None = None,
 ) -> Path:
     """Return a folder with the binaries of `packages`, built in the module `tools/<group>`.
 
@@ -22,6 +28,8 @@ def build(
             ("." is named after the group).
         tags: build tags.
         variables: Go string variables set at link time, as "import/path.name".
+        completed: the path of a module that does not build as it is published, because files that upstream generates
+            are missing in it; those of `tools/<group>/generated` are added to a copy of its source.
 
     Raises:
         CommandFailedError: Go is missing or the build failed; the message names the log.
@@ -40,17 +48,45 @@ def build(
     work.mkdir(parents=True)
     flags = " ".join(["-s", "-w", *(f"-X={name}={value}" for name, value in (variables or {}).items())])
     log = paths.cache() / "logs" / f"go-{group}.log"
-    run(
-        [
-            "go", "build", "-mod=readonly", "-trimpath", f"-tags={','.join(tags)}", "-ldflags", flags,
-            "-o", f"{work}/", *packages,
-        ],
-        cwd=module,
-        env={"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""},
-        log=log,
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as scratch:
+        replaced = [f"-modfile={complete(module, completed, Path(scratch))}"] if completed else []
+        run(
+            [
+                "go", "build", "-mod=readonly", *replaced, "-trimpath", f"-tags={','.join(tags)}", "-ldflags", flags,
+                "-o", f"{work}/", *packages,
+            ],
+            cwd=module,
+            env={"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""},
+            log=log,
+        )  # fmt: skip
     work.rename(target)
     return target
+
+
+def complete(group: Path, module: str, scratch: Path, *, source: Path | None = None) -> Path:
+    """Return a go.mod like that of `group` which takes `module` from a copy with the files of `group`/generated added.
+
+    Not Go's -overlay, which refuses to add files to the module cache.
+
+    Args:
+        group: a folder with go.mod, go.sum and `generated`.
+        module: the path of a module that it requires.
+        scratch: a folder for the copy and for the new go.mod and go.sum.
+        source: where the module's source lies; by default it is fetched.
+
+    Raises:
+        CommandFailedError: the module could not be fetched.
+    """
+    copy = scratch / "source"
+    # Only the content: the module cache is read-only, and the copy must not be.
+    shutil.copytree(source or module_source(group.name, module), copy, copy_function=shutil.copyfile)
+    for folder in (copy, *(path for path in copy.rglob("*") if path.is_dir())):
+        folder.chmod(0o755)
+    shutil.copytree(group / "generated", copy, copy_function=shutil.copyfile, dirs_exist_ok=True)
+    text = (group / "go.mod").read_text(encoding="utf-8")
+    (scratch / "go.mod").write_text(f"{text}\nreplace {module} => {copy}\n", encoding="utf-8")
+    shutil.copyfile(group / "go.sum", scratch / "go.sum")
+    return scratch / "go.mod"
 
 
 def module_source(group: str, module: str) -> Path:

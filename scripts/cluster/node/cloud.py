@@ -16,7 +16,7 @@ from typing import Any
 
 PROVISIONER = "leeway.dev/hostpath"
 _ROUND_SECONDS = 1.0
-_POD_UID = 10001  # images run as this user, and a fresh folder belongs to root otherwise
+POD_UID = 10001  # images run as this user, and a fresh folder belongs to root otherwise
 
 
 class Api:
@@ -105,7 +105,7 @@ def serve_once(api: Api, load_balancers: str, volumes: Path) -> None:
             folder = Path(volume["spec"]["hostPath"]["path"])
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o770)
-            os.chown(folder, _POD_UID, _POD_UID)
+            os.chown(folder, POD_UID, POD_UID)
             api.call("POST", "/api/v1/persistentvolumes", volume)
 
 

@@ -211,6 +211,8 @@ def commands(node: Node, python: str, cloud: Path) -> dict[str, list[str]]:
             f"{bin_dir}/kubelet", f"--config={node.state}/kubelet.yaml", f"--hostname-override={node.name}",
             f"--kubeconfig={node.kubeconfig('kubelet')}", f"--node-ip={node.addresses.node}",
             f"--root-dir={node.state}/kubelet",
+            # Where cAdvisor, which does not read the configuration, asks which container a cgroup belongs to.
+            f"--containerd={node.state}/containerd.sock",
         ],
         "kube-proxy": [
             f"{bin_dir}/kube-proxy", f"--config={node.state}/kube-proxy.yaml", f"--hostname-override={node.name}",

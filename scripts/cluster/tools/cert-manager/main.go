@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -76,14 +77,13 @@ func main() {
 	}
 }
 
-// parse reads the flags of one program. The chart always passes some that mean nothing here: leader election (one
-// replica and the Recreate strategy: there is never a second) and the address of metrics that nobody scrapes.
+// parse reads the flags of one program. The chart always passes one that means nothing here: leader election (one
+// replica and the Recreate strategy: there is never a second).
 func parse(name string, arguments []string, define func(*pflag.FlagSet)) error {
 	flags := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	logging := logsapi.NewLoggingConfiguration()
 	logs.AddFlagsNonDeprecated(logging, flags)
 	_ = flags.String("leader-election-namespace", "", "accepted and not used: there is one replica")
-	_ = flags.String("metrics-listen-address", "", "accepted and not used: there are no metrics")
 	define(flags)
 	if err := flags.Parse(arguments); err != nil {
 		return err
@@ -101,7 +101,9 @@ func runController(ctx context.Context, arguments []string) error {
 			CertificateRequestMaximumBackoffDuration: time.Hour,
 		},
 	}
+	var metricsAddress string
 	err := parse("controller", arguments, func(flags *pflag.FlagSet) {
+		flags.StringVar(&metricsAddress, "metrics-listen-address", ":9402", "where GET /metrics is answered")
 		flags.BoolVar(&settings.CertificateOptions.EnableOwnerRef, "enable-certificate-owner-ref", false, "whether a Certificate owns its Secret")
 		flags.StringVar(&settings.ClusterResourceNamespace, "cluster-resource-namespace", "kube-system", "where a ClusterIssuer's Secrets lie")
 		flags.StringVar(&settings.HTTP01SolverImage, "acme-http01-solver-image", "", "accepted and not used: no ACME issuer is built in")
@@ -118,7 +120,14 @@ func runController(ctx context.Context, arguments []string) error {
 	if err != nil {
 		return err
 	}
+	// Its lister is of the informers that are started below.
+	shared.Metrics.SetupCertificateCollector(shared.SharedInformerFactory.Certmanager().V1().Certificates().Lister())
+	listener, err := net.Listen("tcp", metricsAddress)
+	if err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return serveUntil(ctx, shared.Metrics.NewServer(listener), listener) })
 	group.Go(func() error { return serveLiveness(ctx, ":9403") })
 	for name, construct := range controller.Known() {
 		built, err := construct(factory)
@@ -136,14 +145,21 @@ func runController(ctx context.Context, arguments []string) error {
 
 // serveLiveness answers the chart's liveness probe (GET /livez).
 func serveLiveness(ctx context.Context, address string) error {
-	server := &http.Server{
-		Addr:              address,
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	return serveUntil(ctx, &http.Server{
 		ReadHeaderTimeout: 5 * time.Second,
 		Handler:           http.HandlerFunc(func(answer http.ResponseWriter, _ *http.Request) { _, _ = answer.Write([]byte("ok")) }),
-	}
+	}, listener)
+}
+
+// serveUntil serves until the context ends, which is no error.
+func serveUntil(ctx context.Context, server *http.Server, listener net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
-	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
