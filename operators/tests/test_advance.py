@@ -143,6 +143,11 @@ def test_a_shadow_step_shares_no_traffic() -> None:
     assert described(shadow, analysis(0)).startswith("step 1 of 1: all traffic is mirrored to it")
 
 
+def test_only_the_gates_that_must_pass_are_said_to_be_awaited() -> None:
+    seen = replace(analysis(1), findings=(finding("errors"), finding("labels"), finding("latency", "Pass")))
+    assert described(strategy(), seen).endswith("; undecided: errors")
+
+
 def test_steps_that_were_taken_away_make_the_last_one_count() -> None:
     shorter = strategy(steps=[{"weight": 5}])
     pending = Conclusion(required=("errors",), missing=("errors",))

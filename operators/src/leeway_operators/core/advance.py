@@ -142,7 +142,8 @@ def described(strategy: Strategy, analysis: Analysis) -> str:
     else:
         where = f"step {number} of {len(steps)}: {step.weight} % of the traffic"
     counts = f"{analysis.step_requests:.0f} requests at this step"
-    open_ = [finding.gate for finding in analysis.findings if finding.verdict == "Insufficient"]
+    required = {gate for gate, settings in strategy.gates.items() if settings.required}
+    open_ = [item.gate for item in analysis.findings if item.verdict == "Insufficient" and item.gate in required]
     return f"{where}, {counts}" + (f"; undecided: {', '.join(open_)}" if open_ else "")
 
 
