@@ -9,6 +9,8 @@ from leeway_operators.verify.core.selection import place
 from leeway_operators.verify.core.uses import Manifest
 
 _POOLS = {"PodMonitor": "podMonitor", "ServiceMonitor": "serviceMonitor"}
+# Without replicas, without a Deployment.
+_IDLE = frozenset({"ScalingDisabled", "FailedGetScale"})
 
 
 def targets(monitors: Iterable[Manifest], active: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
@@ -127,7 +129,11 @@ def receivers(configs: Iterable[Manifest], loaded: str | None, events: Iterable[
             verdict, why = "missing", f"not in the configuration that runs: {', '.join(missing)}{note and f'; {note}'}"
         look = f"kubectl -n {namespace} describe alertmanagerconfig {name}" if verdict == "missing" else ""
         yield Finding(
-            kind="alertmanager", what=f"AlertmanagerConfig {namespace}/{name}", verdict=verdict, why=why, next=look
+            kind="alertmanager",
+            what=f"receivers of AlertmanagerConfig {namespace}/{name}",
+            verdict=verdict,
+            why=why,
+            next=look,
         )
 
 
@@ -153,8 +159,12 @@ def autoscalers(objects: Iterable[Manifest]) -> Iterator[Finding]:
             if name in current:
                 yield Finding(kind="autoscaler", what=what, verdict="found")
                 continue
-            conditions = (found.get("status") or {}).get("conditions") or []
-            why = next((one["message"] for one in conditions if one["status"] == "False"), "no value is told of it")
+            failed = [one for one in (found.get("status") or {}).get("conditions") or [] if one["status"] == "False"]
+            if any(one["reason"] in _IDLE for one in failed):
+                why = "the slot is idle, and an idle slot is told nothing"
+                yield Finding(kind="autoscaler", what=what, verdict="expected", why=why)
+                continue
+            why = failed[0]["message"] if failed else "no value is told of it"
             look = f"kubectl -n {found['metadata']['namespace']} describe hpa {found['metadata']['name']}"
             yield Finding(kind="autoscaler", what=what, verdict="missing", why=why, next=look)
 

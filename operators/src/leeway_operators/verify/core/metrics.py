@@ -77,7 +77,7 @@ def _take(wanted: _Wanted, one: Read, use: Use) -> None:
 def _lost(use: Use, label: str) -> Finding:
     return Finding(
         kind="label",
-        what=label,
+        what=f"label {label} in the result",
         verdict="missing",
         used_by=(use.by,),
         why=f"the expression drops the label before it is told: {_short(use.expression)}",
@@ -158,7 +158,7 @@ class _Check:
             if not self._live.count(selector(metric, (Matcher(label, "!=", ""),))):
                 yield Finding(
                     kind="label",
-                    what=f"{metric}{{{label}}}",
+                    what=f"label {label} of {metric}",
                     verdict="missing",
                     used_by=tuple(sorted(users)),
                     why="no series of the metric has the label",

@@ -1,0 +1,119 @@
+"""A metric, label or selection in use is there, or absent for a reason that was read, or a gap."""
+
+import pytest
+
+from leeway_operators.verify.core.finding import Finding
+from leeway_operators.verify.core.metrics import check
+from leeway_operators.verify.core.uses import Use
+from tests.verify.world import FakePrometheus, series
+
+REQUESTS = series("requests_total", job="models/server", pod="a-0", model="flights", code="200")
+
+
+def found(expression: str, live: FakePrometheus, *wanted: str, everywhere: bool = False) -> dict[str, Finding]:
+    use = Use(by="alert A", expression=expression, wanted=frozenset(wanted), everywhere=everywhere)
+    return {finding.what: finding for finding in check([use], live)}
+
+
+def test_what_is_there_is_found_with_all_its_labels() -> None:
+    findings = found('sum by (model) (rate(requests_total{code=~"2.."}[5m]))', FakePrometheus([REQUESTS]))
+    assert list(findings) == ["requests_total{code,model}"]
+    assert findings["requests_total{code,model}"].verdict == "found"
+    assert findings["requests_total{code,model}"].used_by == ("alert A",)
+
+
+def test_a_metric_that_nothing_emits_is_a_gap() -> None:
+    finding = found("rate(request_total[5m])", FakePrometheus([REQUESTS]))["request_total"]
+    assert (finding.verdict, finding.why) == ("missing", "no series, and no target declares it")
+
+
+def test_a_label_that_no_series_has_is_a_gap() -> None:
+    findings = found("sum by (model_name) (requests_total)", FakePrometheus([REQUESTS]))
+    assert {what: one.verdict for what, one in findings.items()} == {
+        "requests_total{model_name}": "found",
+        "label model_name of requests_total": "missing",
+    }
+
+
+def test_a_family_that_a_target_declares_comes_with_its_event() -> None:
+    live = FakePrometheus([REQUESTS], declared={"rejected": ["models/server"]})
+    finding = found("rejected_total", live)["rejected_total"]
+    assert finding.verdict == "expected"
+    assert "models/server" in finding.why
+
+
+def test_a_family_that_its_scrape_throws_away_never_comes() -> None:
+    job, name = "models/server", "rejected_total"
+    live = FakePrometheus(declared={name: [job]}, dropped=frozenset({(job, name)}))
+    assert found("rejected_total", live)["rejected_total"].verdict == "missing"
+
+
+def test_an_exporter_that_is_not_there_is_no_gap_and_one_that_is_has_to_have_the_metric() -> None:
+    assert found("kube_pod_info", FakePrometheus())["kube_pod_info"].verdict == "expected"
+    with_some = FakePrometheus([series("kube_pod_labels")])
+    assert found("kube_pod_info", with_some)["kube_pod_info"].verdict == "missing"
+
+
+@pytest.mark.parametrize(
+    ("selector", "verdict"),
+    [
+        ('requests_total{code=~"5.."}', "expected"),
+        ('requests_total{job="models/servr"}', "missing"),
+        ('requests_total{job="models/server",code="500"}', "expected"),
+    ],
+)
+def test_a_value_that_only_an_event_brings_is_no_gap_and_one_that_a_scrape_writes_is(
+    selector: str, verdict: str
+) -> None:
+    assert found(selector, FakePrometheus([REQUESTS]))[selector].verdict == verdict
+
+
+def test_what_the_operator_asks_for_has_to_be_there_for_these_very_pods() -> None:
+    findings = found('requests_total{model="diabetes"}', FakePrometheus([REQUESTS]), everywhere=True)
+    assert findings['requests_total{model="diabetes"}'].verdict == "missing"
+
+
+def test_a_variable_of_a_dashboard_needs_the_label_and_no_value() -> None:
+    findings = found('requests_total{model=~"leeway_verify_anything"}', FakePrometheus([REQUESTS]))
+    assert {what: one.verdict for what, one in findings.items()} == {"requests_total{model}": "found"}
+
+
+def test_a_label_that_a_text_tells_and_the_expression_drops_is_a_gap() -> None:
+    finding = found("sum by (model) (requests_total)", FakePrometheus([REQUESTS]), "model", "pod")[
+        "label pod in the result"
+    ]
+    assert (finding.kind, finding.verdict) == ("label", "missing")
+    assert "sum by (model) (requests_total)" in finding.why
+
+
+def test_what_is_no_promql_is_a_gap() -> None:
+    (finding,) = check([Use(by="alert A", expression="sum by (")], FakePrometheus())
+    assert (finding.kind, finding.verdict, finding.used_by) == ("expression", "missing", ("alert A",))
+
+
+def recording(expression: str, live: FakePrometheus) -> Finding:
+    uses = [
+        Use(by="record m:errors", expression=expression, records="m:errors"),
+        Use(by="a", expression="m:errors > 0"),
+    ]
+    return next(finding for finding in check(uses, live) if finding.what == "m:errors")
+
+
+def test_a_recorded_metric_is_there_as_any_other_is() -> None:
+    assert recording("sum(requests_total)", FakePrometheus([REQUESTS, series("m:errors")])).verdict == "found"
+
+
+def test_a_recorded_metric_may_be_absent_while_nothing_happened_that_it_counts() -> None:
+    finding = recording('sum(requests_total{code="500"})', FakePrometheus([REQUESTS]))
+    assert finding.verdict == "expected"
+    assert 'requests_total{code="500"}' in finding.why
+
+
+def test_a_recorded_metric_is_a_gap_if_its_rule_reads_one_or_has_no_result() -> None:
+    assert recording("sum(request_total)", FakePrometheus([REQUESTS])).verdict == "missing"
+    assert recording("sum(requests_total)", FakePrometheus([REQUESTS])).verdict == "missing"
+    assert recording("m:errors * 2", FakePrometheus()).verdict == "missing"
+
+
+def test_no_alert_that_fires_is_no_gap() -> None:
+    assert found("ALERTS", FakePrometheus())["ALERTS"].verdict == "expected"
