@@ -166,18 +166,19 @@ def _prometheus() -> Path:
 
 
 def _alertmanager() -> Path:
-    # Its web interface is written in Elm; what the module lacks of it is replaced by a page that says so.
-    return _build("alertmanager", "cmd/alertmanager", "cmd/amtool", incomplete=True)
+    # Its web interface needs Elm and Node; without, the module does not build.
+    return _build("alertmanager", "cmd/alertmanager", "cmd/amtool", changed=True)
 
 
-def _build(name: str, *programs: str, incomplete: bool = False) -> Path:
+def _build(name: str, *programs: str, changed: bool = False) -> Path:
     module = versions.modules()[name]
     if module.group is None:
         raise ValueError(f"versions.toml: {module.path} has no group to be built in")
     packages = [f"{module.path}/{program}".rstrip("/") for program in programs]
     variables = {"github.com/prometheus/common/version.Version": release(name)}
-    completed = module.path if incomplete else None
-    return golang.build(module.group, packages, tags=_TAGS, variables=variables, completed=completed)
+    return golang.build(
+        module.group, packages, tags=_TAGS, variables=variables, changed=module.path if changed else None
+    )
 
 
 def _reference(image: str) -> str:

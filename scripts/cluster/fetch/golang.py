@@ -16,7 +16,7 @@ def build(
     *,
     tags: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
-    completed: str | None = None,
+    changed: str | None = None,
 ) -> Path:
     """Return a folder with the binaries of `packages`, built in the module `tools/<group>`.
 
@@ -28,8 +28,8 @@ def build(
             ("." is named after the group).
         tags: build tags.
         variables: Go string variables set at link time, as "import/path.name".
-        completed: the path of a module that does not build as it is published, because files that upstream generates
-            are missing in it; those of `tools/<group>/generated` are added to a copy of its source.
+        changed: the path of a module that does not build as it is published; the files of `tools/<group>/replaced`
+            are laid over a copy of its source.
 
     Raises:
         CommandFailedError: Go is missing or the build failed; the message names the log.
@@ -49,7 +49,7 @@ def build(
     flags = " ".join(["-s", "-w", *(f"-X={name}={value}" for name, value in (variables or {}).items())])
     log = paths.cache() / "logs" / f"go-{group}.log"
     with tempfile.TemporaryDirectory() as scratch:
-        replaced = [f"-modfile={complete(module, completed, Path(scratch))}"] if completed else []
+        replaced = [f"-modfile={change(module, changed, Path(scratch))}"] if changed else []
         run(
             [
                 "go", "build", "-mod=readonly", *replaced, "-trimpath", f"-tags={','.join(tags)}", "-ldflags", flags,
@@ -63,13 +63,13 @@ def build(
     return target
 
 
-def complete(group: Path, module: str, scratch: Path, *, source: Path | None = None) -> Path:
-    """Return a go.mod like that of `group` which takes `module` from a copy with the files of `group`/generated added.
+def change(group: Path, module: str, scratch: Path, *, source: Path | None = None) -> Path:
+    """Return a go.mod like that of `group` which takes `module` from a copy with the files of `group`/replaced over it.
 
-    Not Go's -overlay, which refuses to add files to the module cache.
+    Not by Go's -overlay, which refuses files of the module cache.
 
     Args:
-        group: a folder with go.mod, go.sum and `generated`.
+        group: a folder with go.mod, go.sum and `replaced`.
         module: the path of a module that it requires.
         scratch: a folder for the copy and for the new go.mod and go.sum.
         source: where the module's source lies; by default it is fetched.
@@ -82,7 +82,7 @@ def complete(group: Path, module: str, scratch: Path, *, source: Path | None = N
     shutil.copytree(source or module_source(group.name, module), copy, copy_function=shutil.copyfile)
     for folder in (copy, *(path for path in copy.rglob("*") if path.is_dir())):
         folder.chmod(0o755)
-    shutil.copytree(group / "generated", copy, copy_function=shutil.copyfile, dirs_exist_ok=True)
+    shutil.copytree(group / "replaced", copy, copy_function=shutil.copyfile, dirs_exist_ok=True)
     text = (group / "go.mod").read_text(encoding="utf-8")
     (scratch / "go.mod").write_text(f"{text}\nreplace {module} => {copy}\n", encoding="utf-8")
     shutil.copyfile(group / "go.sum", scratch / "go.sum")
