@@ -4,6 +4,7 @@ import pytest
 
 from leeway_operators.verify.core.finding import Finding
 from leeway_operators.verify.core.metrics import check
+from leeway_operators.verify.core.parts import Part
 from leeway_operators.verify.core.uses import Use
 from tests.verify.world import FakePrometheus, series
 
@@ -52,6 +53,17 @@ def test_an_exporter_that_is_not_there_is_no_gap_and_one_that_is_has_to_have_the
     assert found("kube_pod_info", FakePrometheus())["kube_pod_info"].verdict == "expected"
     with_some = FakePrometheus([series("kube_pod_labels")])
     assert found("kube_pod_info", with_some)["kube_pod_info"].verdict == "missing"
+
+
+def test_a_part_that_the_release_does_without_has_no_metrics() -> None:
+    use, off = (
+        Use(by="panel", expression="leeway_drift_worker_up"),
+        Part("backend is native", ("leeway_drift_worker_",)),
+    )
+    (finding,) = check([use], FakePrometheus(), [off])
+    assert (finding.verdict, finding.why) == ("expected", "backend is native")
+    (finding,) = check([use], FakePrometheus())
+    assert finding.verdict == "missing"
 
 
 @pytest.mark.parametrize(
@@ -117,3 +129,13 @@ def test_a_recorded_metric_is_a_gap_if_its_rule_reads_one_or_has_no_result() -> 
 
 def test_no_alert_that_fires_is_no_gap() -> None:
     assert found("ALERTS", FakePrometheus())["ALERTS"].verdict == "expected"
+
+
+def test_what_is_recorded_from_what_is_recorded_names_the_metric_at_the_root() -> None:
+    uses = [
+        Use(by="r", expression="sum(request_total)", records="m:requests"),
+        Use(by="r", expression="m:requests / 5", records="m:rate"),
+        Use(by="a", expression="m:rate > 0"),
+    ]
+    findings = {finding.what: finding.why for finding in check(uses, FakePrometheus([REQUESTS]))}
+    assert findings["m:rate"] == "its rule reads request_total: no series, and no target declares it"

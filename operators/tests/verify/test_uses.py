@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from leeway_operators.verify.core.grafana import ANYTHING, DashboardError, filled, of_dashboards
+from leeway_operators.verify.core.grafana import DashboardError, filled, of_dashboards
 from leeway_operators.verify.core.promql import read
-from leeway_operators.verify.core.uses import of_gates, of_rules
+from leeway_operators.verify.core.uses import ANYTHING, of_gates, of_rules
 from tests.verify.world import Manifest, alert, manifest, rules
 
 
@@ -23,9 +23,22 @@ def test_a_rule_is_known_by_its_name() -> None:
 
 
 def test_an_alert_needs_the_labels_that_its_texts_tell_but_for_those_they_ask_for() -> None:
-    text = "{{ $labels.model }} of {{ .Labels.namespace }}{{ with $labels.version }} {{ $labels.version }}{{ end }}"
+    text = "{{ $labels.model }} of {{ $labels.namespace }}{{ with $labels.version }} {{ $labels.version }}{{ end }}"
     (use,) = of_rules([rules(alert("Slow", "x", description=text))])
     assert use.wanted == {"model", "namespace"}
+
+
+def test_what_a_text_asks_prometheus_itself_is_an_expression_in_use() -> None:
+    text = (
+        '{{ with query (printf "m:info{model=\'%s\'}" $labels.model) }}{{ . | first | label "team" }}{{ end }}'
+        '{{ range query "max by (slot) (weight) > 0" }}{{ .Labels.slot }} {{ .Value }}{{ end }}'
+    )
+    alert_itself, team, weight = of_rules([rules(alert("Slow", "x", description=text))])
+    assert alert_itself.wanted == {"model"}
+    assert (team.by, team.expression) == ("alert Slow, its text", f"m:info{{model='{ANYTHING}'}}")
+    assert team.wanted == {"team"}
+    assert weight.expression == "max by (slot) (weight) > 0"
+    assert weight.wanted == {"slot"}
 
 
 def test_panels_in_rows_and_variables_and_annotations_are_read() -> None:

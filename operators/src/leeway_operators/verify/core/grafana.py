@@ -5,10 +5,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from leeway_operators.verify.core.uses import Manifest, Use
+from leeway_operators.verify.core.uses import ANYTHING, Manifest, Use
 
-# Stands for whatever a reader chooses: a selector with it needs the label, and no certain value.
-ANYTHING = "leeway_verify_anything"
 _BUILT_IN = {
     "__rate_interval": "5m",
     "__interval": "1m",

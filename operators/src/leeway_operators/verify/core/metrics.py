@@ -2,14 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from leeway_operators.verify.core.exporters import EXPORTERS
 from leeway_operators.verify.core.finding import Finding, Verdict
-from leeway_operators.verify.core.grafana import ANYTHING
+from leeway_operators.verify.core.parts import Part
 from leeway_operators.verify.core.promql import ExpressionError, Matcher, Read, read
-from leeway_operators.verify.core.uses import Use
+from leeway_operators.verify.core.uses import ANYTHING, Use
 
 # Written by Prometheus itself while an alert is pending or fires.
 _OF_ALERTS = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
@@ -43,8 +43,14 @@ class _Wanted:
     everywhere: set[tuple[Matcher, ...]] = field(default_factory=set)
 
 
-def check(uses: Iterable[Use], live: Live) -> list[Finding]:
-    """What becomes of each metric, label and selection in use."""
+def check(uses: Iterable[Use], live: Live, off: Sequence[Part] = ()) -> list[Finding]:
+    """What becomes of each metric, label and selection in use.
+
+    Args:
+        uses: all of them; a metric that one of them records is there for the others.
+        live: the Prometheus.
+        off: parts that the release does without.
+    """
     wanted: dict[str, _Wanted] = defaultdict(_Wanted)
     records: dict[str, list[Read]] = {}
     findings = []
@@ -59,7 +65,7 @@ def check(uses: Iterable[Use], live: Live) -> list[Finding]:
         findings += [_lost(use, label) for label in sorted(reading.lost)]
         for one in reading.reads:
             _take(wanted[one.metric], one, use)
-    return findings + list(_Check(live, records).all(wanted))
+    return findings + list(_Check(live, records, off).all(wanted))
 
 
 def _take(wanted: _Wanted, one: Read, use: Use) -> None:
@@ -85,73 +91,88 @@ def _lost(use: Use, label: str) -> Finding:
     )
 
 
+@dataclass(frozen=True)
+class _Judgement:
+    """Of one metric; `root` is the metric that a recorded one is missing for."""
+
+    verdict: Verdict
+    why: str = ""
+    next: str = ""
+    root: str = ""
+
+
 class _Check:
-    def __init__(self, live: Live, records: Mapping[str, Sequence[Read]]) -> None:
+    def __init__(self, live: Live, records: Mapping[str, Sequence[Read]], off: Sequence[Part]) -> None:
         self._live = live
         self._records = records
-        self._known: dict[str, tuple[Verdict, str, str]] = {}
+        self._off = off
+        self._known: dict[str, _Judgement] = {}
 
     def all(self, wanted: Mapping[str, _Wanted]) -> Iterator[Finding]:
         """What becomes of each metric, and of its labels and selections if it has series."""
         for metric, asked in sorted(wanted.items()):
-            verdict, why, onward = self._verdict(metric)
+            found = self._verdict(metric)
             labels = ",".join(sorted(asked.labels))
             what = f"{metric}{{{labels}}}" if labels else metric
             users = tuple(sorted(asked.users))
-            yield Finding(kind="metric", what=what, verdict=verdict, used_by=users, why=why, next=onward)
-            if verdict == "found":
+            why = f"its rule reads {found.root}: {found.why}" if found.root else found.why
+            yield Finding(kind="metric", what=what, verdict=found.verdict, used_by=users, why=why, next=found.next)
+            if found.verdict == "found":
                 yield from self._labels(metric, asked)
                 yield from self._series(metric, asked)
 
-    def _verdict(self, metric: str) -> tuple[Verdict, str, str]:
+    def _verdict(self, metric: str) -> _Judgement:
         if metric not in self._known:
             # A rule that reads what it records finds it missing, and does not ask for ever.
-            self._known[metric] = ("missing", "only the rule that records it reads it", "")
+            self._known[metric] = _Judgement("missing", "only the rule that records it reads it")
             self._known[metric] = self._judged(metric)
         return self._known[metric]
 
-    def _judged(self, metric: str) -> tuple[Verdict, str, str]:
+    def _judged(self, metric: str) -> _Judgement:
         if self._live.count(selector(metric)):
-            return "found", "", ""
+            return _Judgement("found")
         if metric in _OF_ALERTS:
-            return "expected", "no alert is pending or fires", ""
+            return _Judgement("expected", "no alert is pending or fires")
         if metric in self._records:
             return self._recorded(metric)
-        return (
-            self._declared(metric) or self._foreign(metric) or ("missing", "no series, and no target declares it", _ASK)
-        )
+        for excuse in (self._declared, self._left_out, self._foreign):
+            if (found := excuse(metric)) is not None:
+                return found
+        return _Judgement("missing", "no series, and no target declares it", _ASK)
 
-    def _declared(self, metric: str) -> tuple[Verdict, str, str] | None:
+    def _declared(self, metric: str) -> _Judgement | None:
         families = [metric, *(metric.removesuffix(suffix) for suffix in _SUFFIXES if metric.endswith(suffix))]
         job = next((found[0] for family in families if (found := self._live.declarers(family))), None)
         if job is None:
             return None
         if self._live.drops(job, metric):
             why = f"job {job} has it, and its scrape is told to drop it"
-            return "missing", why, "name it in metricRelabelings of the PodMonitor"
-        return "expected", f"job {job} declares it and has no series of it yet", ""
+            return _Judgement("missing", why, "name it in metricRelabelings of the PodMonitor")
+        return _Judgement("expected", f"job {job} declares it and has no series of it yet")
 
-    def _foreign(self, metric: str) -> tuple[Verdict, str, str] | None:
+    def _left_out(self, metric: str) -> _Judgement | None:
+        part = next((part for part in self._off if metric.startswith(part.prefixes)), None)
+        return None if part is None else _Judgement("expected", part.why)
+
+    def _foreign(self, metric: str) -> _Judgement | None:
         exporter = next((known for known in EXPORTERS if metric.startswith(known.prefix)), None)
         if exporter is None or self._live.count(selector(f"{exporter.prefix}.+")):
             return None
-        return "expected", f"no series {exporter.prefix}… at all: {exporter.name} is not scraped here", exporter.install
+        why = f"no series {exporter.prefix}… at all: {exporter.name} is not scraped here"
+        return _Judgement("expected", why, exporter.install)
 
-    def _recorded(self, metric: str) -> tuple[Verdict, str, str]:
+    def _recorded(self, metric: str) -> _Judgement:
         """A rule without a result is one that nothing happened to, or one that reads what is not there."""
         reads = self._records[metric]
         for one in reads:
-            verdict, why, onward = self._verdict(one.metric)
-            if verdict != "found":
-                return verdict, f"its rule reads {one.metric}: {why}", onward
+            found = self._verdict(one.metric)
+            if found.verdict != "found":
+                return replace(found, root=found.root or one.metric)
         for one in reads:
             if one.matchers and not self._live.count(selector(one.metric, one.matchers)):
-                return (
-                    "expected",
-                    f"its rule reads {selector(one.metric, one.matchers)}, of which there is none yet",
-                    "",
-                )
-        return "missing", "its rule has everything that it reads, and no result", "look at the rules below"
+                why = f"its rule reads {selector(one.metric, one.matchers)}, of which there is none yet"
+                return _Judgement("expected", why)
+        return _Judgement("missing", "its rule has everything that it reads, and no result", "look at the rules below")
 
     def _labels(self, metric: str, asked: _Wanted) -> Iterator[Finding]:
         for label, users in sorted(asked.labels.items()):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from leeway_operators.verify.core import loaded, metrics, relabel, selection
+from leeway_operators.verify.core import loaded, metrics, parts, relabel, selection
 from leeway_operators.verify.core.finding import Finding
 from leeway_operators.verify.core.grafana import DashboardError, of_dashboards
 from leeway_operators.verify.core.uses import Manifest, Use, of_gates, of_rules
@@ -75,7 +75,8 @@ def prove(inventory: Inventory, prometheus: Prometheus) -> list[Finding]:
     findings = [_refused(kind, why) for kind, why in inventory.refused.items()]
     uses, faults = _uses(inventory)
     findings += faults
-    findings += metrics.check(uses, _Live(prometheus, inventory.of(*MONITORS)))
+    off = list(parts.left_out(inventory.of("ConfigMap"), inventory.of("Deployment")))
+    findings += metrics.check(uses, _Live(prometheus, inventory.of(*MONITORS)), off)
     chosen = list(
         selection.check(
             inventory.of(*MONITORS, "PrometheusRule", "AlertmanagerConfig"), inventory.selecting, inventory.namespaces

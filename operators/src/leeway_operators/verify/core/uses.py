@@ -15,10 +15,18 @@ from leeway_operators.core.queries import (
 
 Manifest = Mapping[str, Any]
 
-# `$labels.model` or `.Labels.model` in the text of an alert.
-_TOLD = re.compile(r"(?:\$labels|\.Labels)\.([A-Za-z_]\w*)")
+# `$labels.model` in the text of an alert.
+_TOLD = re.compile(r"\$labels\.([A-Za-z_]\w*)")
 # A text that asks whether there is the label gets on without it.
 _ASKED = re.compile(r"\{\{-?\s*(?:else\s+)?(?:if|with)\b[^}]*\}\}")
+
+# `query "…"` and `query (printf "…" …)`: a text that asks Prometheus itself.
+_QUERY = re.compile(r'\bquery\s+(?:\(\s*printf\s+)?"((?:\\.|[^"\\])*)"')
+_PLACEHOLDER = re.compile(r"%[sqv]")
+# What such a text takes from the answer.
+_TAKEN = re.compile(r'\.Labels\.([A-Za-z_]\w*)|\b(?:label|sortByLabel)\s+"([^"]+)"')
+# Stands for whatever is filled in: a selector with it needs the label, and no certain value.
+ANYTHING = "leeway_verify_anything"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,17 +55,36 @@ def of_rules(objects: Iterable[Manifest]) -> Iterator[Use]:
             for rule in group.get("rules", []):
                 expression = str(rule.get("expr", ""))
                 if "alert" in rule:
-                    yield Use(by=f"alert {rule['alert']}", expression=expression, wanted=told(rule))
+                    by = f"alert {rule['alert']}"
+                    yield Use(by=by, expression=expression, wanted=_told(rule))
+                    yield from _asked(by, rule)
                 else:
                     name = str(rule.get("record", ""))
                     yield Use(by=f"record {name}", expression=expression, records=name)
 
 
-def told(rule: Manifest) -> frozenset[str]:
+def _texts(rule: Manifest) -> list[str]:
+    return [str(text) for part in ("annotations", "labels") for text in (rule.get(part) or {}).values()]
+
+
+def _told(rule: Manifest) -> frozenset[str]:
     """Labels that the texts of an alert cannot do without."""
-    texts = [str(text) for part in ("annotations", "labels") for text in (rule.get(part) or {}).values()]
-    asked = {label for text in texts for block in _ASKED.findall(text) for label in _TOLD.findall(block)}
-    return frozenset(label for text in texts for label in _TOLD.findall(text)) - asked
+    asked = {label for text in _texts(rule) for block in _ASKED.findall(text) for label in _TOLD.findall(block)}
+    return frozenset(label for text in _texts(rule) for label in _TOLD.findall(text)) - asked
+
+
+def _asked(by: str, rule: Manifest) -> Iterator[Use]:
+    """What the texts of an alert ask Prometheus themselves, with the labels that they take from the answer."""
+    seen = set()
+    for text in _texts(rule):
+        queries = list(_QUERY.finditer(text))
+        for index, query in enumerate(queries):
+            end = queries[index + 1].start() if index + 1 < len(queries) else len(text)
+            taken = frozenset(name for pair in _TAKEN.findall(text[query.end() : end]) for name in pair if name)
+            expression = _PLACEHOLDER.sub(ANYTHING, query[1].replace('\\"', '"').replace("\\\\", "\\"))
+            if (expression, taken) not in seen:
+                seen.add((expression, taken))
+                yield Use(by=f"{by}, its text", expression=expression, wanted=taken)
 
 
 def of_gates(rollouts: Iterable[Manifest]) -> Iterator[Use]:

@@ -18,6 +18,7 @@ _LABELLED = {
     "ServiceMonitor": f"{_MONITORING}/v1/namespaces/{{}}/servicemonitors",
     "PrometheusRule": f"{_MONITORING}/v1/namespaces/{{}}/prometheusrules",
     "AlertmanagerConfig": f"{_MONITORING}/v1alpha1/namespaces/{{}}/alertmanagerconfigs",
+    "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
     "ConfigMap": "/api/v1/namespaces/{}/configmaps",
     "HorizontalPodAutoscaler": "/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers",
     "ModelRollout": "/apis/leeway.dev/v1alpha1/namespaces/{}/modelrollouts",
