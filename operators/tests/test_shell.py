@@ -1,6 +1,5 @@
-"""The thin parts: queue, controller, logs, health, and what is read of the gateway."""
+"""The thin parts: queue, controller, health, and what is read of the gateway."""
 
-import json
 import threading
 import time
 from collections.abc import Iterator
@@ -15,8 +14,7 @@ from leeway_operators.core.documents import rollout_of
 from leeway_operators.shell import api
 from leeway_operators.shell.controller import WATCHED, Controller, key_of
 from leeway_operators.shell.health import serve_health
-from leeway_operators.shell.logs import JsonFormatter
-from leeway_operators.shell.main import arguments, main
+from leeway_operators.shell.main import arguments
 from leeway_operators.shell.metrics import Metrics
 from leeway_operators.shell.observe import observe
 from leeway_operators.shell.queue import Queue
@@ -129,46 +127,6 @@ def test_a_look_that_somebody_overtook_is_no_error_and_is_repeated_at_once() -> 
     worker.work_on(KEY)
     assert queue.pop(NOW) == KEY
     assert registry.get_sample_value("leeway_rollout_reconcile_errors_total", WHERE) is None
-
-
-def test_the_log_has_one_line_of_json_for_a_look_that_did_something_and_none_for_another(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    world = World()
-    world.release(spec())
-    worker, _ = controller(world, Clock(), Metrics(CollectorRegistry()))
-    with caplog.at_level("INFO"):
-        worker.work_on(KEY)
-        world.settle()
-        worker.work_on(KEY)
-    (record,) = caplog.records
-    line = json.loads(JsonFormatter().format(record))
-    assert line["level"] == "info"
-    assert (line["namespace"], line["model"], line["phase"]) == (NAMESPACE, NAME, "Deploying")
-    assert line["candidate"].startswith("a 1 ")
-    assert line["conditions"]["Ready"].startswith("False: NothingReleased: ")
-    assert "ApplySlot flights-a" in line["actions"]
-
-
-def test_an_error_is_one_line_too(caplog: pytest.LogCaptureFixture) -> None:
-    def fail(*_: str) -> None:
-        raise OSError("the API server is away")
-
-    worker = Controller(
-        World(),  # type: ignore[arg-type]
-        None,
-        reconcile=fail,
-        queue=Queue(Clock()),
-        metrics=Metrics(CollectorRegistry()),
-        monotonic=Clock(),
-    )
-    worker.work_on(KEY)
-    (record,) = caplog.records
-    text = JsonFormatter().format(record)
-    assert "\n" not in text
-    line = json.loads(text)
-    assert (line["model"], line["again_in_seconds"]) == (NAME, 1.0)
-    assert "the API server is away" in line["traceback"]
 
 
 def test_a_worker_that_hangs_is_not_alive() -> None:
@@ -288,12 +246,6 @@ def test_the_flags_that_the_chart_names_are_known() -> None:
         ]
     )
     assert (options.freeze, options.leader_elect, options.namespace) == ("holiday until Monday", True, None)
-
-
-def test_an_address_that_is_no_url_is_said_at_the_start(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["--prometheus-url=prometheus:9090"])
-    assert "the URL of Prometheus has to begin with http:// or https:// and a host" in capsys.readouterr().err
 
 
 # -------------------------------------------------------------------------------------------------- health

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from leeway_operators.core import objects
 from leeway_operators.shell import api
-from leeway_operators.shell.logs import fields_of
+from leeway_operators.shell.logs import text_of, told_of
 from leeway_operators.shell.metrics import Metrics
 from leeway_operators.shell.queue import Key, Queue
 from leeway_operators.shell.reconcile import Reconciled
@@ -115,21 +115,20 @@ class Controller:
             # Somebody was faster, and what they wrote is looked at next.
             self._queue.add(key)
             return
-        except Exception:
+        except Exception as error:
             # Whatever it was (API server away, conflict, an object we cannot read): level-triggered means trying again.
             self._metrics.failed(key)
             delay = self._queue.failed(key)
-            log.exception(
-                "the reconciliation failed",
-                extra={"fields": {"namespace": key[0], "model": key[1], "again_in_seconds": delay.total_seconds()}},
-            )
+            about = {"namespace": key[0], "model": key[1], "error": text_of(error)}
+            fields = {"again_in_seconds": delay.total_seconds()}
+            log.exception("the reconciliation failed", extra={**about, "fields": fields})
             return
         self._queue.succeeded(key)
         self._metrics.reconciled(key, result)
         if result is None:
             return
         if result.actions:
-            log.info("reconciled", extra={"fields": {"namespace": key[0], "model": key[1], **fields_of(result)}})
+            log.info("reconciled", extra=told_of(result))
         if result.again_in is not None:
             self._queue.add(key, result.again_in)
 
@@ -145,7 +144,7 @@ class Controller:
                 # A watch ends in many ways (410 Gone, a lost connection, a CRD not there yet); all begin again.
                 log.warning(
                     "a watch ended and begins again",
-                    extra={"fields": {"resource": resource.plural, "reason": f"{type(error).__name__}: {error}"}},
+                    extra={"error": text_of(error), "fields": {"resource": resource.plural}},
                 )
                 self._stopping.wait(_RETRY_SECONDS)
 

@@ -103,7 +103,7 @@ class Leader:
                 self._leases.replace(api.LEASES, lease | {"spec": lease["spec"] | {"holderIdentity": ""}})
         except Exception as error:  # noqa: BLE001
             # Whatever it is, the process ends, and the Lease runs out by itself.
-            log.warning("the Lease was not given back", extra={"fields": {"reason": str(error)}})
+            log.warning("the Lease was not given back", extra={"error": str(error)})
 
     def _try(self) -> bool:
         begun = self._monotonic()
@@ -111,7 +111,7 @@ class Leader:
             won = self._claim(begun)
         except Exception as error:  # noqa: BLE001
             # An API server that is away answers in many ways; until the Lease runs out there is time to try again.
-            log.warning("the Lease was not renewed", extra={"fields": {"reason": f"{type(error).__name__}: {error}"}})
+            log.warning("the Lease was not renewed", extra={"error": f"{type(error).__name__}: {error}"})
             return False
         if won:
             self._until = begun + RENEW_SECONDS

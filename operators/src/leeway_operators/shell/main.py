@@ -2,14 +2,15 @@
 
 import argparse
 import logging
+import os
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import kubernetes.client
 import kubernetes.config
@@ -37,9 +38,25 @@ _LEASE = "leeway-operator"
 _LAST_LOOK = timedelta(seconds=5)
 
 
+class UsageError(ValueError):
+    """The command line is not what was expected; the message says what, and is for the log."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """One whose refusal is a log line like any other, and no page of text."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises `UsageError`."""
+        raise UsageError(message)
+
+
 def arguments() -> argparse.ArgumentParser:
     """The command line. An empty text is the same as none, so that a chart may always name every flag."""
-    parser = argparse.ArgumentParser(prog="leeway-operator", description="Releases the models of ModelRollouts.")
+    parser = _Parser(
+        prog="leeway-operator",
+        description="Releases the models of ModelRollouts.",
+        epilog="LEEWAY_LOG_LEVEL is debug, info, warning or error.",
+    )
     parser.add_argument(
         "--sink-url", help="where requests and predictions are reported to; without it nothing is captured"
     )
@@ -91,14 +108,28 @@ def sources(prometheus_url: str | None, detector_url: str | None) -> Sources:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run until SIGTERM or SIGINT, or until another operator leads."""
-    parser = arguments()
-    options = parser.parse_args(argv)
+    """Run, and end the process."""
+    code = run(argv)
+    # Nobody waits for the watchers, which wait for the API server. One that wakes up while the interpreter is taken
+    # down would abort the process; so it is not taken down, and nothing is left to be written.
+    os._exit(code)
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT, or until another operator leads.
+
+    Returns:
+        0 after a stop, 1 when leadership was lost, 2 for a wrong command line or environment.
+    """
+    logs.configure()
     try:
+        logs.configure(logs.level_from(os.environ))
+        options = arguments().parse_args(argv)
         evidence = sources(options.prometheus_url, options.detector_url)
     except ValueError as error:
-        parser.error(str(error))
-    logs.configure()
+        log.critical("cannot start", extra={"error": str(error)})
+        return 2
+    log.info("starting", extra={"fields": {"leader_elect": options.leader_elect, "frozen": options.freeze or None}})
     cluster, identity = Cluster(connect()), socket.gethostname()
     leader = _leader(cluster, options.namespace, identity, options.deployment) if options.leader_elect else None
     registry = CollectorRegistry()
@@ -135,13 +166,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         controller.start()
         ended.wait()
         controller.stop(_LAST_LOOK)
-        return
+        log.info("stopped")
+        return 0
     leader.campaign(ended.wait, controller.start)
     controller.stop(_LAST_LOOK)
     leader.release()
     if not ended.is_set():
         log.error("leadership is lost; a fresh process stands by")
-        sys.exit(1)
+        return 1
+    log.info("stopped")
+    return 0
 
 
 def _now() -> datetime:

@@ -150,8 +150,8 @@ class Reconciler:
             self._cluster.create(api.EVENTS, _event(rollout, event, now, self._instance))
         except Exception as error:  # noqa: BLE001
             # Whatever keeps an Event from being written (a quota, a policy), it keeps no release from going on.
-            fields = {"namespace": rollout.namespace, "model": rollout.name, "event": event.reason}
-            log.warning("an Event was not written", extra={"fields": fields | {"reason": str(error)}})
+            about = {"namespace": rollout.namespace, "model": rollout.name, "error": str(error)}
+            log.warning("an Event was not written", extra={**about, "fields": {"event": event.reason}})
 
 
 def _status_body(rollout: Rollout, status: Status, version: str) -> dict[str, Any]:
