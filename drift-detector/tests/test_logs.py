@@ -185,6 +185,16 @@ class Quoting:
         raise ValueError(MARK)
 
 
+class Unreadable:
+    """Rows that cannot be counted, and say why."""
+
+    nbytes = 0
+
+    @property
+    def count(self) -> int:
+        raise ValueError(MARK)
+
+
 def judged_by_a_backend_that_fails() -> None:
     thread, judged = BackendThread(Quoting(), lambda _, judge: judge()), threading.Event()
     known = Profile.parse(json.loads(profile()))
@@ -208,7 +218,7 @@ def test_a_fault_on_the_way_of_rows_is_told_by_type_and_place_alone(tmp_path: Pa
             service.engine.join()
         judged_by_a_backend_that_fails()
         under_test = Logged(Database(sqlite_url(tmp_path)))
-        under_test.keep(prediction("e1", features=MARK))  # which are no rows
+        under_test.keep(prediction("e1", features=Unreadable()))
         under_test.log.close()
     faults = [line for line in lines(log.getvalue()) if line["level"] == "error"]
     assert [line["message"] for line in faults] == [
@@ -216,7 +226,7 @@ def test_a_fault_on_the_way_of_rows_is_told_by_type_and_place_alone(tmp_path: Pa
         "the backend failed",
         "a fault in the prediction log",
     ]
-    assert [line["error"] for line in faults][:2] == ["RuntimeError", "ValueError"]
+    assert [line["error"] for line in faults] == ["RuntimeError", "ValueError", "ValueError"]
     assert [line.get("version") for line in faults] == [None, "1.0.0", "1.0.0"]
     assert faults[2]["request_id"] == "request-e1"
     assert all("traceback" in line for line in faults)

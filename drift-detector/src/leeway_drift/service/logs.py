@@ -7,6 +7,7 @@ of a warning may quote it, so that these are told by type and place alone, unles
 
 import json
 import logging
+import os
 import socketserver
 import sys
 import threading
@@ -81,6 +82,19 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
+class _Lines(logging.Handler):
+    """Writes past Python's own buffer: a daemon thread that logs at the very end would keep its lock, and abort all."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line to standard error."""
+        line = f"{self.format(record)}\n".encode(errors="backslashreplace")  # as JSON says half a surrogate pair, too
+        try:
+            while line:
+                line = line[os.write(2, line) :]
+        except OSError:
+            pass  # the log itself is gone: there is nowhere left to tell of it
+
+
 def configure(level: int = logging.INFO, component: str = COMPONENT) -> None:
     """Send all that the process has to say to standard error as JSON.
 
@@ -88,7 +102,7 @@ def configure(level: int = logging.INFO, component: str = COMPONENT) -> None:
         level: of Leeway's own lines; libraries speak from warning on, whatever it is.
         component: that this process is.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Lines()
     handler.setFormatter(JsonFormatter(component))
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
     logging.getLogger("leeway_drift").setLevel(level)

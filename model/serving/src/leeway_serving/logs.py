@@ -6,6 +6,7 @@ told by type and place alone, unless whoever logs one passes its text on as `err
 
 import json
 import logging
+import os
 import socketserver
 import sys
 import threading
@@ -74,6 +75,19 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
+class _Lines(logging.Handler):
+    """Writes past Python's own buffer: a daemon thread that logs at the very end would keep its lock, and abort all."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes one line to standard error."""
+        line = f"{self.format(record)}\n".encode(errors="backslashreplace")  # as JSON says half a surrogate pair, too
+        try:
+            while line:
+                line = line[os.write(2, line) :]
+        except OSError:
+            pass  # the log itself is gone: there is nowhere left to tell of it
+
+
 def configure(level: int = logging.INFO, known: Mapping[str, str] | None = None) -> None:
     """Sends all that the process has to say to standard error as JSON.
 
@@ -81,7 +95,7 @@ def configure(level: int = logging.INFO, known: Mapping[str, str] | None = None)
         level: of Leeway's own lines; libraries speak from warning on, whatever it is.
         known: members of every line, as far as they are known by now.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Lines()
     handler.setFormatter(JsonFormatter(known or {}))
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
     logging.getLogger("leeway_serving").setLevel(level)
