@@ -80,7 +80,7 @@ bench-drift: ## How fast events are taken in, and a window judged: counts, Alibi
 	@cd drift-detector/alibi && OMP_NUM_THREADS=1 "$$LEEWAY_UV" run --quiet --frozen python ../../scripts/bench/drift.py
 
 ##@ Checks
-check: lint types unit chart ## Lint, types, unit, contract and chart tests; a few minutes, no cluster
+check: lint types unit chart rules ## Lint, types, unit, contract, chart and rule tests; a few minutes, no cluster
 lint: ## Ruff over everything, the import contracts of each package, shellcheck
 	@"$$LEEWAY_UV" run --frozen ruff check . && "$$LEEWAY_UV" run --frozen ruff format --check .
 	@git ls-files '*.sh' | xargs "$$LEEWAY_UV" run --frozen shellcheck
@@ -93,10 +93,12 @@ unit: ## Unit and contract tests of each package
 	@for package in $(PACKAGES) $(CONFORMANCE) $(FAULTS) scripts; do (cd $$package && echo "== tests: $$package" && "$$LEEWAY_UV" run --frozen --all-extras pytest -q --junitxml="$(CURDIR)/build/tests/$$(basename $$package).xml"); done
 chart: tools ## Rendered manifests: policy, schemas, one test per value
 	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/chart.xml tests/chart
+rules: tools ## Alerts and recording rules: when each fires and what it says, by promtool; conventions; runbooks
+	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/rules.xml tests/rules
 e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 	@scripts/e2e.sh
 
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up test status env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart e2e help
+.PHONY: up test status env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart rules e2e help

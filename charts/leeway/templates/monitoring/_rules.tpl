@@ -116,12 +116,12 @@ Both alerts of one objective, as YAML: (dict "root" $ "alert" "speed" "severity"
 
 {{/* For a description: which versions have the traffic of the model that an alert is about. */}}
 {{- define "leeway.rules.serving" -}}
-Traffic goes to [[ range $i, $_ := query (printf "max by (slot, version) (leeway_rollout_weight{namespace='%s',model='%s'}) > 0" $labels.namespace $labels.model) | sortByLabel "slot" ]][[ if $i ]] and [[ end ]]version [[ .Labels.version ]] ([[ .Value ]] %)[[ else ]]versions that the operator does not tell[[ end ]].
+Traffic goes to [[ range $i, $_ := query (printf "max by (slot, version) (leeway_rollout_weight{namespace='%s',model='%s'}) > 0" $labels.namespace $labels.model) | sortByLabel "slot" ]][[ if $i ]] and [[ end ]]version [[ .Labels.version ]] ([[ .Value ]]%)[[ else ]]versions that the operator does not tell[[ end ]].
 {{- end -}}
 
 {{/* For a description: the features that a detector finds furthest over their threshold. */}}
 {{- define "leeway.rules.features" -}}
-[[ range $i, $_ := query (printf "topk(3, leeway_drift_feature_score_ratio{namespace='%s',model='%s',version='%s',detector='%s'} >= 1)" $labels.namespace $labels.model $labels.version $labels.detector) | sortByLabel "feature" ]][[ if $i ]], [[ else ]] Over their threshold: [[ end ]][[ .Labels.feature ]] ([[ printf "%.1f" .Value ]] times)[[ end ]]
+[[ with query (printf "topk(3, leeway_drift_feature_score_ratio{namespace='%s',model='%s',version='%s',detector='%s'} >= 1)" $labels.namespace $labels.model $labels.version $labels.detector) | sortByLabel "feature" ]] Over their threshold: [[ range $i, $_ := . ]][[ if $i ]], [[ end ]][[ .Labels.feature ]] ([[ printf "%.1f" .Value ]] times)[[ end ]].[[ end ]]
 {{- end -}}
 
 {{/*
