@@ -1,6 +1,6 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
-.DEFAULT_GOAL := help
+.DEFAULT_GOAL := dashboards dashboards-check dashboards-draw help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --warn-undefined-variables --no-print-directory
 
@@ -19,7 +19,7 @@ export LEEWAY_UV
 CONFORMANCE := model/serving/conformance
 # The model server with a fault that a test asks for: of no image that is shipped.
 FAULTS := tests/faults
-PACKAGES := model/training model/serving drift-detector drift-detector/alibi operators
+PACKAGES := model/training model/serving drift-detector drift-detector/alibi operators grafana
 cluster = cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m cluster
 images = cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m images
 
@@ -35,6 +35,8 @@ test: ## Everything: check, then the end-to-end story on the built-in cluster; e
 ##@ The cluster
 status: ## One screen: cluster, models, versions, weights, pods
 	@$(cluster) status
+monitoring: ## Prometheus and Alertmanager (and Grafana, if there is one) on ports of this machine, until Ctrl-C
+	@$(cluster) monitoring
 env: ## Shell lines for kubectl, helm and kubectl leeway: eval "$$(make -s env)"
 	@$(cluster) env
 ARCHIVE ?=
@@ -66,6 +68,19 @@ transcript: ## The bad version alone, as two terminals see it, into the README: 
 CASES ?=
 prove: ## Good and faulty rollouts on the cluster into docs/prove.md; hours, goes on where it ended (build/prove)
 	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m rollouts prove $(CASES)
+
+##@ Dashboards
+dashboards: ## Generate Grafana's dashboards anew, into the chart
+	@cd grafana && "$$LEEWAY_UV" run --quiet --frozen leeway-dashboards write ../charts/leeway/files/dashboards
+# A URL, or namespace/service:port in the cluster: make dashboards-check PROMETHEUS=http://127.0.0.1:9090
+PROMETHEUS ?= monitoring/prometheus:9090
+HOURS ?= 6
+with_prometheus = { [[ "$(PROMETHEUS)" == http* ]] || eval "$$($(MAKE) -s env)"; } && cd grafana && "$$LEEWAY_UV" run --quiet --frozen --extra live leeway-dashboards
+dashboards-check: ## Ask a running Prometheus every query of the dashboards; fails for each that gives no data
+	@$(with_prometheus) check "$(PROMETHEUS)" --hours "$(HOURS)"
+MODEL ?= flights
+dashboards-draw: ## Draw each dashboard from a running Prometheus, into docs/dashboards: make dashboards-draw MODEL=flights HOURS=1
+	@$(with_prometheus) draw "$(PROMETHEUS)" ../docs/dashboards --hours "$(HOURS)" --model "$(MODEL)"
 
 ##@ Without a cluster
 serve: ## Train if needed and serve the flights model on http://127.0.0.1:8080
@@ -101,4 +116,4 @@ e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up test status env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart rules e2e help
+.PHONY: up test status monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart rules e2e dashboards dashboards-check dashboards-draw help

@@ -1,14 +1,14 @@
-"""The commands behind the Makefile: python -m cluster up|down|status|env|load|bundle|tools|clean."""
+"""The commands behind the Makefile: python -m cluster up|down|status|monitoring|env|load|bundle|tools|clean."""
 
 import argparse
 import fcntl
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from cluster import demo, lifecycle, paths, prerequisites, up
+from cluster import demo, forward, lifecycle, paths, prerequisites, up
 from cluster.addons import monitoring
 from cluster.addons.kube import Kube
 from cluster.fetch import debian, tools
@@ -81,6 +81,21 @@ def _status(cluster: paths.ClusterPaths) -> None:
     print(monitoring.table(monitoring.targets(kube)))
 
 
+def _monitoring(cluster: paths.ClusterPaths) -> None:
+    if not lifecycle.is_up(cluster):
+        raise RuntimeError(f"the cluster {cluster.name} is not up")
+    kube = Kube(cluster.kubeconfig)
+    try:
+        with ExitStack() as stack:
+            opened = [stack.enter_context(forward.Forward(kube, service)) for service in forward.services(kube)]
+            for one in opened:
+                one.wait()
+            print("\n".join([*forward.lines(opened), "Ctrl-C closes them"]), flush=True)
+            forward.keep_open(opened)
+    except KeyboardInterrupt:  # how it is meant to end
+        print("\nclosed")
+
+
 def _env(cluster: paths.ClusterPaths) -> None:
     print(up.environment(cluster))
 
@@ -114,6 +129,7 @@ _COMMANDS = {
     "up": _up,
     "down": _down,
     "status": _status,
+    "monitoring": _monitoring,
     "env": _env,
     "bundle": _bundle,
     "tools": _tools,
@@ -123,6 +139,7 @@ _NEXT = {
     "up": "make up goes on from where it failed; make status shows what runs",
     "down": "make down tries again",
     "status": "make up",
+    "monitoring": "make up, then make monitoring again",
     "load": "make up, then make load ARCHIVE=FILE with a file that holds an image",
 }
 
