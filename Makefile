@@ -1,6 +1,6 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
-.DEFAULT_GOAL := dashboards dashboards-check dashboards-draw help
+.DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --warn-undefined-variables --no-print-directory
 
@@ -75,7 +75,7 @@ dashboards: ## Generate Grafana's dashboards anew, into the chart
 # A URL, or namespace/service:port in the cluster: make dashboards-check PROMETHEUS=http://127.0.0.1:9090
 PROMETHEUS ?= monitoring/prometheus:9090
 HOURS ?= 6
-with_prometheus = { [[ "$(PROMETHEUS)" == http* ]] || eval "$$($(MAKE) -s env)"; } && cd grafana && "$$LEEWAY_UV" run --quiet --frozen --extra live leeway-dashboards
+with_prometheus = { [[ "$(PROMETHEUS)" == http* ]] || eval "$$($(MAKE) -s env)"; } && cd grafana && "$$LEEWAY_UV" run --quiet --frozen leeway-dashboards
 dashboards-check: ## Ask a running Prometheus every query of the dashboards; fails for each that gives no data
 	@$(with_prometheus) check "$(PROMETHEUS)" --hours "$(HOURS)"
 MODEL ?= flights

@@ -124,17 +124,27 @@ def _values(get: Get, variable: Variable, chosen: Values, span: Span) -> list[st
 
 @dataclass(frozen=True)
 class Gap:
-    """A query that found nothing.
+    """A query that gave nothing to show.
 
     Attributes:
         query: which one.
         asked: with values in the place of variables.
-        reason: what Prometheus said, or that there are no data.
+        refusal: what Prometheus said when it refused; empty where it found nothing.
     """
 
     query: Query
     asked: str
-    reason: str
+    refusal: str = ""
+
+    @property
+    def empty(self) -> bool:
+        """Whether it could be asked, and found nothing."""
+        return not self.refusal
+
+    @property
+    def reason(self) -> str:
+        """Why there is nothing to show."""
+        return self.refusal or "no data"
 
 
 def gaps(get: Get, board: Dashboard, span: Span, given: Values) -> list[Gap]:
@@ -166,7 +176,7 @@ def gaps(get: Get, board: Dashboard, span: Span, given: Values) -> list[Gap]:
                 open_.pop(query, None)
             else:
                 still.append(query)
-                open_.setdefault(query, Gap(query, asked, "no data"))
+                open_.setdefault(query, Gap(query, asked))
         left = still
         if not left:
             break

@@ -8,18 +8,22 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from leeway_dashboards.boards import BOARDS
-from leeway_dashboards.live import PrometheusError, Span, connect, gaps
-from leeway_dashboards.queries import Dashboard, QueryError, queries
+from leeway_dashboards.boards import BOARDS, CONDITIONAL
+from leeway_dashboards.drawing.page import draw
+from leeway_dashboards.drawing.panels import Answers
+from leeway_dashboards.live import Gap, Get, PrometheusError, Span, Values, ask, choices, connect, gaps
+from leeway_dashboards.queries import Dashboard, QueryError, of_panel, queries
 
 
-def main() -> int:
-    """Run the command line; 0, or 1 where something is missing."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line, by default that of the process; 0, or 1 where something is missing."""
     parser = argparse.ArgumentParser(prog="leeway-dashboards", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     write = commands.add_parser("write", help="write each dashboard as JSON")
@@ -28,9 +32,15 @@ def main() -> int:
     check = commands.add_parser("check", help="name every query that finds no data in a running Prometheus")
     _where(check)
     check.set_defaults(run=_check)
-    arguments = parser.parse_args()
+    pictures = commands.add_parser("draw", help="write a picture of each dashboard, as PNG")
+    _where(pictures)
+    pictures.add_argument("directory", type=Path, help="where to")
+    pictures.add_argument("--only", help="uid of the one dashboard to draw")
+    pictures.add_argument("--ago", type=float, default=0, help="minutes before now at which the time range ends")
+    pictures.set_defaults(run=_draw)
+    chosen = parser.parse_args(arguments)
     try:
-        found: int = arguments.run(arguments)
+        found: int = chosen.run(chosen)
     except (PrometheusError, QueryError) as error:
         sys.stderr.write(f"leeway-dashboards: {error}\n")
         return 1
@@ -78,15 +88,42 @@ def _check(arguments: argparse.Namespace) -> int:
             number = len(queries(board))
             sys.stdout.write(f"{board['uid']:<18} {number - len(found)} of {number} queries give data\n")
             for gap in found:
-                sys.stdout.write(f"  {gap.query.panel}, query {gap.query.ref}: {gap.reason}\n    {gap.asked}\n")
-            missing, asked = missing + len(found), asked + number
-    sys.stdout.write(f"{asked - missing} of {asked} queries give data\n")
+                sys.stdout.write(f"  {gap.query.panel}, query {gap.query.ref}: {_told(gap)}\n    {gap.asked}\n")
+            missing, asked = missing + sum(not _expected(gap) for gap in found), asked + number
+    sys.stdout.write(f"{asked} queries, {missing} of them without the data that they ought to give\n")
     return int(missing > 0)
 
 
-def _span(hours: float) -> Span:
-    now = time.time()
-    return Span(now - 3600 * hours, now)
+def _expected(gap: Gap) -> bool:
+    return gap.empty and gap.query.panel in CONDITIONAL
+
+
+def _told(gap: Gap) -> str:
+    return f"no data, which is right unless {CONDITIONAL[gap.query.panel]}" if _expected(gap) else gap.reason
+
+
+def _draw(arguments: argparse.Namespace) -> int:
+    directory: Path = arguments.directory
+    directory.mkdir(parents=True, exist_ok=True)
+    span = _span(arguments.hours, arguments.ago)
+    with _reached(arguments.prometheus) as url, httpx.Client(base_url=f"{url}/", timeout=60) as client:
+        get = connect(client)
+        for board in boards():
+            if arguments.only in (None, board["uid"]):
+                values = next(choices(get, board, span, _given(arguments)))
+                path = directory / f"{board['uid']}.png"
+                draw(board, partial(_answers, get, board, values, span), values, span, path)
+                sys.stdout.write(f"{path}\n")
+    return 0
+
+
+def _answers(get: Get, board: Dashboard, values: Values, span: Span, panel: Mapping[str, Any]) -> Answers:
+    return [(query, ask(get, query, values, span)) for query in of_panel(board["uid"], panel)]
+
+
+def _span(hours: float, ago: float = 0) -> Span:
+    end = time.time() - 60 * ago
+    return Span(end - 3600 * hours, end)
 
 
 def _given(arguments: argparse.Namespace) -> Mapping[str, Sequence[str]]:

@@ -14,7 +14,7 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::\w+)?\}|([a-z_]\w*))")
 # What Grafana puts in for a panel of some hundred pixels over some hours, where a scrape comes every 10 s.
 _BUILTIN = {"__rate_interval": "2m", "__interval": "1m"}
 # Has to be escaped in a value that becomes a part of a regular expression.
-_SPECIAL = re.compile(r"[\\^$*+?.()|{}\[\]/]")
+_SPECIAL = re.compile(r"[\\^$*+?.()|{}\[\]]")
 
 
 class QueryError(ValueError):
@@ -137,8 +137,8 @@ def substitute(expr: str, values: Mapping[str, Sequence[str]], *, seconds: int) 
             return f"{seconds}s"
         if not values.get(name):
             raise QueryError(f"${name} has no value in {expr}")
-        # A backslash stands twice: once for the regular expression and once for PromQL's string.
-        chosen = [_SPECIAL.sub(r"\\\\\g<0>", one) for one in values[name]]
+        # Once for the regular expression, and once more for the string of PromQL that it stands in.
+        chosen = [_SPECIAL.sub(r"\\\g<0>", one).replace("\\", r"\\") for one in values[name]]
         return chosen[0] if len(chosen) == 1 else f"({'|'.join(chosen)})"
 
     return _VARIABLE.sub(value, expr)

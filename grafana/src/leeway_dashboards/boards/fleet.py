@@ -81,7 +81,7 @@ def table() -> Panel:
     spent = f"model:leeway_availability_errors:ratio_rate6h{{{MODEL}}}"
     promised = f"model:leeway_availability_objective:ratio{{{MODEL}}}"
     panel = grid(
-        "Models",
+        "Model by model",
         "A row for each model: the phase of its rollout, the version that has most of the traffic, and how it answers. "
         "Click a model for more; an empty cell is a value that is not known.",
         {

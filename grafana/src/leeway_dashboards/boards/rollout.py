@@ -17,6 +17,9 @@ GATES = {
 }
 """Gate → what it compares, and its unit."""
 
+LINEAR = 0.01
+"""Differences up to which a gate's axis is linear: a usual margin."""
+
 VERDICTS = {0: ("Insufficient", "blue"), 1: ("Pass", "green"), 2: ("Fail", "red")}
 SIDE = "leeway_dev_version, leeway_dev_slot"
 LEGEND = "{{leeway_dev_version}} (slot {{leeway_dev_slot}})"
@@ -30,7 +33,7 @@ def dashboard() -> Dashboard:
         "How a new version takes over: weights and phases, what each gate knows, and how old its evidence is.",
         variables=[namespace(), model()],
         rows=[
-            Row("The release", [candidate_weight(), ended(), evidence_now(), failures(), phases(), weights()]),
+            Row("The release", [candidate_weight(), ended(), evidence_now(), failures(), phases(), weights(), held()]),
             Row("Gates", [verdicts(), evidence_age(), *(gate(name) for name in GATES), distance()]),
             Row("Both versions", [rate(), error_ratio(), latency(), outcomes()]),
             Row("The operator", [reconciling(), reconcile_errors()]),
@@ -75,6 +78,13 @@ def phases() -> Panel:
     panel = states("Phase", text, {1: ("", "blue")})
     expr = f"max by (phase) (leeway_rollout_phase{{{MODEL}}} == 1)"
     return panel.with_target(query(expr, "{{phase}}"))
+
+
+def held() -> Panel:
+    """What holds it."""
+    text = "While something holds the rollout, what it is: a pause, a freeze, missing evidence. Rollback still works."
+    panel = states("What holds it", text, {1: ("", "orange")}).height(5).span(24)
+    return panel.with_target(query(f"max by (reason) (leeway_rollout_held{{{MODEL}}})", "{{reason}}"))
 
 
 def weights() -> Panel:
@@ -122,6 +132,9 @@ def gate(name: str) -> Panel:
         expr = f'max(leeway_rollout_gate_{end}{{{MODEL},gate="{name}"}})'
         panel.with_target(query(expr, end, ref=ref))
     panel.fill_opacity(0)
+    # The first intervals are wide as the whole scale, and what matters is as narrow as a margin.
+    scale = common.ScaleDistributionConfig().type(options.ScaleDistribution.SYMLOG).log(10).linear_threshold(LINEAR)
+    panel.scale_distribution(scale)
     panel.override_by_name(
         "upper",
         [

@@ -1,0 +1,1 @@
+"""Pictures of dashboards for the documentation, close to what Grafana shows."""
