@@ -29,7 +29,7 @@ def test_several_are_told_where_their_counts_meet_and_how_the_others_reach_them(
     assert several["replicas"] == 3
     assert several["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
     [container] = several["template"]["spec"]["containers"]
-    assert {entry["name"]: entry["valueFrom"] for entry in container["env"]} == {
+    assert {entry["name"]: entry["valueFrom"] for entry in container["env"] if "valueFrom" in entry} == {
         "LEEWAY_STORE_URL": {"secretKeyRef": {"name": "leeway-store", "key": "url"}},
         "LEEWAY_REDIS_URL": {"secretKeyRef": {"name": "leeway-redis", "key": "url"}},
         "POD_IP": {"fieldRef": {"fieldPath": "status.podIP"}},

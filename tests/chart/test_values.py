@@ -31,6 +31,8 @@ OTHERWISE: dict[str, tuple[Any, Manifest]] = {
     "modelDefaults.slo": ({"availability": 0.99}, {}),
     "modelDefaults.paused": (True, {}),
     "modelDefaults.testRequest": ({"inputs": []}, {}),
+    "logs.level": ("debug", {}),
+    "logs.levels": ({"operator": "debug"}, {}),
     "images.registry": ("registry.example.com", {}),
     "images.pullPolicy": ("Always", {}),
     "images.onnxServer": ({"tag": "2"}, {}),

@@ -37,6 +37,12 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- printf "%s/%s:%s" $root.Values.images.registry $image.repository (default $root.Chart.AppVersion $image.tag) -}}
 {{- end -}}
 
+{{/* Level of what one program logs: (list $ "operator"). */}}
+{{- define "leeway.logLevel" -}}
+{{- $logs := (index . 0).Values.logs -}}
+{{- default $logs.level (get $logs.levels (index . 1)) -}}
+{{- end -}}
+
 {{/* What PodSecurity restricted asks of a container, and a read-only root file system besides. */}}
 {{- define "leeway.containerSecurityContext" -}}
 allowPrivilegeEscalation: false

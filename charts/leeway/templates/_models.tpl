@@ -87,6 +87,11 @@ containers:
       - --model-dir=/mnt/models
       - --http-port=8080
       - --metrics-port=8082
+    env:
+      - {name: LEEWAY_LOG_LEVEL, value: {{ include "leeway.logLevel" (list . "onnxServer") }}}
+      - name: POD_NAMESPACE
+        valueFrom:
+          fieldRef: {fieldPath: metadata.namespace}
     ports:
       - {name: http1, containerPort: 8080, protocol: TCP}
     # Alive says the process answers; only ready says that the bundle was verified and its golden requests agree.
