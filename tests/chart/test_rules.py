@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from chart.rendering import CHART, EVERYTHING, ROOT, Manifest, Render, Rendered, model
+from chart.rendering import CHART, EVERYTHING, ROOT, ChartError, Manifest, Render, Rendered, model
 
 WITHOUT_KIND = tuple(api for api in EVERYTHING if not api.endswith("/PrometheusRule"))
 MODELS: Manifest = {"models": {"flights": model(), "fares": model(hostnames=["fares.leeway.internal"])}}
@@ -84,11 +84,23 @@ def test_a_release_of_models_alone_has_none_of_the_platforms(render: Render) -> 
     assert "gateway" not in json.dumps([rule["expr"] for rule in found["TargetDown"] if "absent" in rule["expr"]])
 
 
-def test_alerts_and_groups_can_be_left_out_by_name(render: Render) -> None:
-    assert set(groups(render(MODELS))) >= {"leeway.models", "leeway.slo"}
-    values = {**MODELS, "monitoring": {"rules": {"exclude": ["Watchdog", "slo"]}}}
-    assert set(alerts(render(values))) == files() - {"Watchdog"}
-    assert "leeway.slo" not in groups(render(values))
+def test_an_alert_can_be_left_out_by_name(render: Render) -> None:
+    values = {**MODELS, "monitoring": {"rules": {"exclude": ["Watchdog", "ModelNoTraffic"]}}}
+    assert set(alerts(render(values))) == files() - {"Watchdog", "ModelNoTraffic"}
+    with pytest.raises(ChartError, match=r"monitoring\.rules\.exclude: Watchdgo is no alert"):
+        render({**MODELS, "monitoring": {"rules": {"exclude": ["Watchdgo"]}}})
+
+
+def test_what_is_recorded_once_a_minute_is_looked_at_once_a_minute(render: Render) -> None:
+    (rule,) = (found for found in render(MODELS).all("PrometheusRule") if found["metadata"]["name"] == "leeway-models")
+    intervals = {group["name"]: group.get("interval") for group in rule["spec"]["groups"]}
+    assert intervals == {
+        "leeway.models": None,
+        "leeway.slo": "1m",
+        "leeway.models.alerts": None,
+        "leeway.models.alerts.1m": "1m",
+    }
+    assert all("Burn" in rule["alert"] for rule in groups(render(MODELS))["leeway.models.alerts.1m"])
 
 
 def test_objects_are_found_by_a_prometheus_that_looks_for_labels(render: Render) -> None:
