@@ -1,7 +1,7 @@
 """What the operator reads is what is documented: the example, and that a real answer has its shape."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def test_an_answer_has_the_shape_of_the_example(tmp_path: Path):
             attributes = {"slot": slot, "at": clock.now, "request_id": "mirrored"}
             client.post("/", headers=headers(number, **attributes), content=request([1.0]))
             client.post("/", headers=headers(number, kind="response", **attributes), content=response([0.5]))
-            service.engine.add_loss(FLIGHTS, slot, 0.25, datetime.fromtimestamp(clock.now, UTC) - timedelta(seconds=1))
+            service.engine.add_loss(FLIGHTS, slot, 0.25, datetime.fromtimestamp(clock.now, UTC))
         settled(service)
         clock.now += 20
         settled(service)

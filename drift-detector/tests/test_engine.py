@@ -254,7 +254,8 @@ def test_each_closed_tick_is_compared_once_with_pairs(tmp_path: Path):
     [tick] = first["ticks"]
     assert again["ticks"] == []
     assert {role: arm["requests"] for role, arm in tick["arms"].items()} == {"candidate": 1, "stable": 1}
-    assert tick["arms"]["candidate"]["loss"] == {"n": 1, "sum": 0.5, "sumsq": 0.25}
+    [losses] = tick["arms"]["candidate"]["losses"]
+    assert (losses["n"], losses["sum"], losses["sumsq"]) == (1, 0.5, 0.25)
     assert set(tick["arms"]["stable"]["outputs"]) == {"probabilities.0", "probabilities.1"}
     assert tick["arms"]["stable"]["outputs"]["probabilities.1"] == {
         "n": 2,

@@ -26,7 +26,7 @@ def arm(version: str, **changes: Any) -> dict[str, Any]:
             "probability": {"n": 80, "sum": 20.0, "sumsq": 9.0, "bounded": True},
             "minutes": {"n": 80, "sum": 20.0, "sumsq": 9000.0, "bounded": False},
         },
-        "loss": {"n": 10, "sum": 2.0, "sumsq": 0.5},
+        "losses": [{"served": "2025-12-31T23:58:00Z", "n": 10, "sum": 2.0, "sumsq": 0.5}],
         "quality": {"n": 80, "bad": 1},
         "cells": "1f",
         "features": {"distance": {"bins": [30, 45], "nulls": 4, "wrong": 1}},
@@ -51,7 +51,7 @@ def answer(*ticks: dict[str, Any], **changes: Any) -> DetectorReading:
 
 def look(reading: DetectorReading, **changes: Any) -> Compared:
     settings: dict[str, Any] = {"since": START, "candidate": "2", "stable": "1", "epoch": "e1", "looked": START}
-    return compared(reading, **{"sample": 1.0, "mirrored": True} | settings | changes)
+    return compared(reading, **{"sample": 1.0, "mirrored": True, "runs": (), **settings, **changes})
 
 
 def test_a_tick_has_both_arms_and_only_what_is_bounded() -> None:
@@ -59,7 +59,7 @@ def test_a_tick_has_both_arms_and_only_what_is_bounded() -> None:
     assert (one.candidate.requests, one.stable.requests, one.candidate.rows) == (40, 120, 80)
     assert set(one.candidate.outputs) == {"probability"}
     assert one.candidate.outputs["probability"].sum == 20
-    assert (one.candidate.loss.n, one.candidate.loss.sumsq) == (10, 0.5)
+    assert [(losses.n, losses.sumsq) for losses in one.candidate.losses] == [(10, 0.5)]
     assert one.candidate.quality == (80, 1)
     np.testing.assert_array_equal(one.stable.features["distance"], [30, 45, 4, 1])
     assert (one.pairs.n, one.pairs.sum, one.labelled, one.flips) == (8, -0.5, 7, 2)
@@ -136,19 +136,23 @@ def test_late_labels_of_an_arm_that_serves_nothing_any_more_need_no_coverage() -
     late = tick(arms={"candidate": arm("2"), "stable": arm("1", requests=0, rows=0)})
     told = look(answer(late, coverage={"candidate": 1.0}))
     assert told.reason is None
-    assert told.ticks[0].stable.loss.n == 10
+    assert [losses.n for losses in told.ticks[0].stable.losses] == [10]
 
 
 def test_a_sample_is_held_against_what_was_to_be_captured() -> None:
     reading = answer(tick(), coverage={"candidate": 0.24, "stable": 0.25})
     assert look(reading).reason is not None
-    sampled = compared(
-        reading, since=START, candidate="2", stable="1", epoch="e1", looked=START, sample=0.25, mirrored=True
-    )
+    sampled = look(reading, sample=0.25)
     assert (len(sampled.ticks), sampled.reason) == (1, None)
 
 
 # ----------------------------------------------------------------------------------------------------- hostile
+
+
+def losses(of: dict[str, Any]) -> list[Any]:
+    """Of the candidate."""
+    listed: list[Any] = of["arms"]["candidate"]["losses"]
+    return listed
 
 
 def broken(change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
@@ -167,8 +171,16 @@ def broken(change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         (lambda t: t["arms"]["stable"].update(requests=True), "stable.requests: expected a count, got True"),
         (lambda t: t["arms"]["stable"].update(requests=1e300), "stable.requests: expected a count"),
         (lambda t: t["arms"]["candidate"]["quality"].update(bad=99), "quality: expected bad <= n, got 99 of 80"),
-        (lambda t: t["arms"]["candidate"]["loss"].update(sum=math.nan), "loss.sum: expected a finite number, got nan"),
-        (lambda t: t["arms"]["candidate"]["loss"].update(sum=11.0), "loss: expected 0 <= sumsq <= sum <= n"),
+        (lambda t: losses(t)[0].update(sum=math.nan), "losses[0].sum: expected a finite number, got nan"),
+        (lambda t: losses(t)[0].update(sum=11.0), "losses[0]: expected 0 <= sumsq <= sum <= n"),
+        (lambda t: losses(t)[0].update(served="2026"), "losses[0].served: expected a time with its zone, got '2026'"),
+        (
+            lambda t: losses(t)[0].update(served="2025-12-31T23:58:10Z"),
+            "losses[0].served: expected another whole minute",
+        ),
+        (lambda t: losses(t).append(losses(t)[0]), "losses[1].served: expected another whole minute"),
+        (lambda t: losses(t).append(3), "losses[1]: expected an object, got 3"),
+        (lambda t: losses(t).extend([{}] * 2000), "candidate.losses: expected a list of up to 2000 minutes"),
         (
             lambda t: t["arms"]["candidate"]["outputs"]["probability"].update(sumsq=21.0),
             "outputs.probability: expected",
@@ -194,7 +206,16 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-PLACES = ("start", "arms", "pairs", "arms.candidate", "arms.candidate.outputs", "arms.stable.features", "pairs.flips")
+PLACES = (
+    "start",
+    "arms",
+    "arms.candidate.losses",
+    "pairs",
+    "arms.candidate",
+    "arms.candidate.outputs",
+    "arms.stable.features",
+    "pairs.flips",
+)
 
 
 @given(place=st.sampled_from(PLACES), value=JSON)
@@ -209,5 +230,5 @@ def test_whatever_json_it_is_there_is_evidence_or_a_reason(place: str, value: An
     assert result.reason is not None or all(
         0 <= float(moments.sumsq) <= float(moments.sum) <= float(moments.n)
         for one in result.ticks
-        for moments in (*one.candidate.outputs.values(), one.candidate.loss)
+        for moments in (*one.candidate.outputs.values(), *one.candidate.losses)
     )

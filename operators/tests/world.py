@@ -308,8 +308,8 @@ class World:
         return Evidence(counters=counters, detector=self._detected(seen, question) if self.loss else NOBODY)
 
     def _detected(self, seen: Seen, question: Question) -> DetectorReading:
-        """One tick of 50 labels for each version that has any."""
-        arms = {}
+        """One tick of 50 labels for each version that has any, of predictions of its minute."""
+        arms, served = {}, self.now.replace(second=0, microsecond=0)
         for slot in SLOTS:
             release = seen.slots[slot].release
             if release is None or release.version not in self.loss:
@@ -321,7 +321,7 @@ class World:
                 "requests": 0,
                 "rows": 0,
                 "outputs": {},
-                "loss": {"n": 50, "sum": wrong, "sumsq": wrong},
+                "losses": [{"served": served.isoformat(), "n": 50, "sum": wrong, "sumsq": wrong}],
                 "quality": {"n": 0, "bad": 0},
                 "features": {},
             }

@@ -66,7 +66,7 @@ def arm(
         requests=n,
         rows=n,
         outputs={"probability": spread(n, score)},
-        loss=spread(n, loss) if loss is not None else Moments(),
+        losses=(spread(n, loss),) if loss is not None else (),
         quality=(n, faulty * n),
         features={"delay": n * shares / shares.sum()},
     )

@@ -295,5 +295,5 @@ def test_gates_that_are_not_watched_say_nothing() -> None:
 
 def test_labels_of_a_whole_day_may_arrive_at_once() -> None:
     """No cap holds them back: there is no next tick."""
-    batch = detected(ArmTick(loss=spread(2_000.0, 0.4)), ArmTick(loss=spread(2_000.0, 0.2)))
+    batch = detected(ArmTick(losses=(spread(2_000.0, 0.4),)), ArmTick(losses=(spread(2_000.0, 0.2),)))
     assert looked(experiment(), 1, batch).conclude({}).harm == "labels"

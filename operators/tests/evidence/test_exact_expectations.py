@@ -128,8 +128,57 @@ def test_bounded_means_at_the_margin(n_c: int, n_s: int, sign: float, *, doubts:
 def test_two_sided_harm_of_a_mean_between_its_edges() -> None:
     equal = np.array([0.5, 0.2, 0.3])
     candidate, stable, chances = arms(3, 3, equal, equal, doubts=False)
-    means = Means.begin(two_sided=True).after(candidate, stable, temper=np.ones(()), tolerance=np.asarray(0.0), cap=1.0)
+    means = Means.begin(two_sided=True).after(
+        [(candidate, stable)], temper=np.ones(()), tolerance=np.asarray(0.0), cap=1.0
+    )
     assert float((chances * np.exp(means.difference.beyond.evidence)).sum()) <= 1 + ROUNDING
+
+
+def block(n_c: int, n_s: int, shares: Array, *, first: bool) -> tuple[Sums, Sums, Array]:
+    """One of two blocks, [first block's outcomes, second block's], and their chances."""
+    candidate, stable, chances = arms(n_c, n_s, shares, shares, doubts=False)
+    shape = (-1, 1) if first else (1, -1)
+
+    def flat(sums: Sums) -> Sums:
+        wide = {name: np.broadcast_to(value, chances.shape).reshape(shape) for name, value in vars(sums).items()}
+        return Sums(**wide)
+
+    return flat(candidate), flat(stable), chances.reshape(shape)
+
+
+@pytest.mark.parametrize(("tolerance", "margin"), [(0.0, 0.0), (0.01, 0.02)])
+def test_equal_means_in_each_block_while_levels_and_shares_of_the_arms_change(tolerance: float, margin: float) -> None:
+    """The candidate has most of the worse block, stable of the better one: guesses, tempering and floor included.
+
+    Two versions that are equal in each block prove no harm, and no difference below minus the margin either.
+    """
+    better, worse = (
+        block(1, 3, np.array([0.8, 0.1, 0.1]), first=True),
+        block(3, 1, np.array([0.1, 0.1, 0.8]), first=False),
+    )
+    chances = better[2] * worse[2]
+    means = Means.begin(two_sided=True).after(
+        [better[:2], worse[:2]], temper=np.ones(()), tolerance=np.asarray(tolerance), cap=math.inf
+    )
+    assert float((chances * np.exp(means.difference.beyond.evidence)).sum()) <= 1 + ROUNDING
+    for sign in (1.0, -1.0):
+        evidence = means.difference.recent.evidence(np.asarray(sign * margin), sign)
+        assert float((chances * np.exp(evidence)).sum()) <= 1 + ROUNDING
+
+
+def test_as_one_block_they_would_prove_harm() -> None:
+    """So that the blocks of the test above do tempt."""
+    better, worse = (
+        block(1, 3, np.array([0.8, 0.1, 0.1]), first=True),
+        block(3, 1, np.array([0.1, 0.1, 0.8]), first=False),
+    )
+    together = [
+        Sums(**{name: getattr(one, name) + getattr(other, name) for name in vars(one)})
+        for one, other in zip(better[:2], worse[:2], strict=True)
+    ]
+    tick = of_arms(together[0], together[1], np.asarray(0.5), np.asarray(0.5))
+    evidence = np.exp(tick.gains(np.zeros(()), 1.0))
+    assert ((better[2] * worse[2])[..., None] * evidence).sum(axis=(0, 1)).max() > 1.1
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])

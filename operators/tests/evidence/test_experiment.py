@@ -44,13 +44,13 @@ def arm_ticks(draw: st.DrawFn) -> ArmTick:
     """Any tick of an arm, often empty."""
     n = float(draw(counts))
     cells = np.asarray(draw(st.lists(st.integers(0, 50), min_size=4, max_size=4)), dtype=np.float64)
-    score, loss = draw(st.floats(0.2, 0.8)), draw(st.floats(0.2, 0.8))
+    score, levels = draw(st.floats(0.2, 0.8)), draw(st.lists(st.floats(0.2, 0.8), min_size=2, max_size=2))
     rows = n * draw(st.integers(1, 5))
     return ArmTick(
         requests=n,
         rows=rows,
         outputs={"probability": spread(rows, score)},
-        loss=spread(float(draw(counts)), loss),
+        losses=tuple(spread(float(draw(counts)), level) for level in levels),
         quality=(rows, float(round(rows * draw(share)))),
         features={"delay": cells},
     )
@@ -184,7 +184,7 @@ def test_a_detector_that_answers_nonsense_changes_nothing_but_what_is_told(wrong
         requests=wrong,
         rows=wrong,
         outputs={"probability": Moments(n=10.0, sum=wrong, sumsq=1.0)},
-        loss=Moments(n=10.0, sum=1.0, sumsq=wrong),
+        losses=(Moments(n=10.0, sum=1.0, sumsq=wrong),),
         quality=(10.0, wrong),
         features={"delay": np.array([wrong, 1.0, 1.0, 1.0])},
     )
@@ -207,7 +207,7 @@ def test_a_detector_that_answers_nonsense_changes_nothing_but_what_is_told(wrong
 )
 def test_sums_that_no_numbers_in_their_range_have_are_left_out(impossible: Moments) -> None:
     """Too large, squares above the numbers, squares below the mean's, numbers out of nothing."""
-    tick = detected(dataclasses.replace(arm(10.0), loss=impossible), arm(10.0))
+    tick = detected(dataclasses.replace(arm(10.0), losses=(impossible,)), arm(10.0))
     assert "1 tick left out" in after(experiment("labels"), tick).conclude({}).findings[0].reason
 
 
@@ -304,7 +304,10 @@ def test_intervals_hold_the_truth_at_all_looks_together(truth: float) -> None:
         k_c, k_s = (
             rng.binomial(n.astype(np.int64), p).astype(np.float64) for n, p in ((n_c, rate + truth), (n_s, rate))
         )
-        losses = ArmTick(loss=Moments(n=n_c, sum=k_c, sumsq=k_c)), ArmTick(loss=Moments(n=n_s, sum=k_s, sumsq=k_s))
+        losses = (
+            ArmTick(losses=(Moments(n=n_c, sum=k_c, sumsq=k_c),)),
+            ArmTick(losses=(Moments(n=n_s, sum=k_s, sumsq=k_s),)),
+        )
         known = after(known, counted((n_c, n_s), (k_c, k_s)), detected(*losses))
         assert known.losses is not None
         bounds = {

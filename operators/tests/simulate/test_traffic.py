@@ -62,7 +62,7 @@ def test_both_arms_are_sent_the_same_kind_of_inputs() -> None:
 
 def test_labels_arrive_for_their_share_with_their_loss() -> None:
     tick = traffic().counters(rng(), time=0, seconds=10, weight=0.5, rollouts=ROLLOUTS)
-    loss = traffic().detector(rng(), tick).candidate.loss
+    [loss] = traffic().detector(rng(), tick).candidate.losses
     n = np.asarray(loss.n)
     assert n.sum() / np.asarray(tick.predicted.candidate).sum() == pytest.approx(0.5, rel=0.02)
     assert np.asarray(loss.sum).sum() / n.sum() == pytest.approx(0.3, rel=0.02)

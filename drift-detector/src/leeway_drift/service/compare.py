@@ -1,6 +1,7 @@
 """What the operator takes its evidence from: the closed ticks of two slots."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Literal
 
 from leeway_drift.labels.target import target_of
@@ -10,20 +11,23 @@ from leeway_drift.service.models import (
     ArmAnswer,
     CompareAnswer,
     FeatureCountsAnswer,
-    MomentsAnswer,
+    LossesAnswer,
     OutputAnswer,
     PairsAnswer,
     QualityAnswer,
     TickAnswer,
 )
 from leeway_drift.statistics.performance import Task
-from leeway_drift.streaming.comparing import ComparedTick, VersionArm
+from leeway_drift.streaming.comparing import ComparedTick, Comparison, VersionArm
 from leeway_drift.streaming.moments import Moments
 from leeway_drift.streaming.pairing import LABEL, Pairs
 from leeway_drift.streaming.ticks import Output
 from leeway_drift.streaming.timeline import Timeline
 
 Role = Literal["candidate", "stable"]
+
+TOLD_LOSSES = 20_000
+"""Sums of losses in one answer: a day of labels may come with every tick, and an hour of ticks may wait."""
 
 Probabilities = Callable[[VersionArm], frozenset[str]]
 """The columns of a version's answers that are probabilities."""
@@ -51,12 +55,23 @@ def compare(
         target = target_of(manifest, arm.arm.outputs)
         return frozenset() if target is None or target.task is Task.REGRESSION else frozenset(target.columns)
 
+    ticks, last = _page(comparison, after)
     return CompareAnswer(
         epoch=known,
-        cursor=f"{known}:{max(comparison.closed, 0)}",
+        cursor=f"{known}:{max(last, 0)}",
         coverage={role: engine.views.slots.get((namespace, model, slot)) for slot, role in roles.items()},
-        ticks=[_tick(tick, timeline, roles, probabilities) for tick in comparison.since(after)],
+        ticks=[_tick(tick, timeline, roles, probabilities) for tick in ticks],
     )
+
+
+def _page(comparison: Comparison, after: int) -> tuple[list[ComparedTick], int]:
+    """The ticks of one answer, one at least if there are any, and the tick that the next answer begins after."""
+    ticks, sums = comparison.since(after), 0
+    for number, tick in enumerate(ticks):
+        sums += sum(len(arm.losses) for arm in tick.arms.values())
+        if sums > TOLD_LOSSES and number > 0:
+            return ticks[:number], ticks[number - 1].index
+    return ticks, comparison.closed
 
 
 def _tick(
@@ -93,7 +108,8 @@ def _arm(versioned: VersionArm, probabilities: frozenset[str]) -> ArmAnswer:
             for name, output in arm.outputs.items()
             if name != LABEL
         },
-        loss=_moments(versioned.loss),
+        losses=[_losses(minute, moments) for minute, moments in versioned.losses.items()],
+        losses_dropped=versioned.dropped,
         quality=QualityAnswer(n=quality.n, bad=quality.bad),
         cells=cells,
         features={
@@ -112,8 +128,9 @@ def _output(output: Output, *, declared: bool) -> OutputAnswer:
     return OutputAnswer(n=n, sum=total, sumsq=squares, bounded=bounded)
 
 
-def _moments(moments: Moments) -> MomentsAnswer:
-    return MomentsAnswer(n=moments.n, sum=moments.sum, sumsq=moments.sumsq)
+def _losses(minute: int, moments: Moments) -> LossesAnswer:
+    served = datetime.fromtimestamp(60 * minute, UTC)
+    return LossesAnswer(served=served, n=moments.n, sum=moments.sum, sumsq=moments.sumsq)
 
 
 def _pairs(pairs: Pairs, *, sign: int, classified: bool) -> PairsAnswer:

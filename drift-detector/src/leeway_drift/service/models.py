@@ -190,6 +190,12 @@ class MomentsAnswer(BaseModel):
     sumsq: float
 
 
+class LossesAnswer(MomentsAnswer):
+    """Losses of predictions that were made in one minute."""
+
+    served: datetime = Field(description="Begin of that minute, which is whole.")
+
+
 class OutputAnswer(MomentsAnswer):
     """One column of the answers."""
 
@@ -222,10 +228,15 @@ class ArmAnswer(BaseModel):
     requests: int = Field(description="0 in a tick in which labels alone came.")
     rows: int
     outputs: dict[str, OutputAnswer] = Field(description="By column, of finite values; without the label.")
-    loss: MomentsAnswer = Field(
+    losses: list[LossesAnswer] = Field(
         description="Of predictions whose first label came in this tick and that were made in a tick in which both of "
-        "the versions that answered side by side last had requests; each in [0, 1]: half the Brier score of a "
-        "classification, the relative error of a regression."
+        "the versions that answered side by side last had requests, by the minute in which they were made, ascending; "
+        "each in [0, 1]: half the Brier score of a classification, the relative error of a regression. Versions "
+        "compare within a minute, or over minutes in which they had the same shares of the traffic: over others, the "
+        "one that had more of the worse minutes loses."
+    )
+    losses_dropped: int = Field(
+        description="How many more there were, of minutes before these: a tick tells the latest 1,500 minutes."
     )
     quality: QualityAnswer
     cells: str | None = Field(
@@ -266,7 +277,9 @@ class CompareAnswer(BaseModel):
         description="Another one than before means a restart, or a clock that was set back: what was not fetched is "
         "lost, a gap."
     )
-    cursor: str = Field(description="To be given next time.")
+    cursor: str = Field(
+        description="To be given next time. An answer that would be long ends early, and the next one goes on."
+    )
     coverage: dict[Literal["candidate", "stable"], float | None] = Field(
         description="Rows seen over rows served in the last two minutes, 1 if none were; null if it is not known."
     )

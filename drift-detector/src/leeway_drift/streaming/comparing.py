@@ -1,9 +1,10 @@
 """Two slots side by side: what each did in the same ticks, for the operator to compare."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from leeway_drift.profile.windows import TICK_SECONDS
 from leeway_drift.streaming.live import BothLive
 from leeway_drift.streaming.moments import Moments
 from leeway_drift.streaming.pairing import Pairing, Pairs
@@ -12,6 +13,9 @@ from leeway_drift.streaming.ticks import Arm, Tick
 KEPT_TICKS = 360
 """Closed ticks that wait for the operator, an hour's worth; it comes every few seconds."""
 WAITING_PAIRS = 5_000
+TICKS_PER_MINUTE = round(60 / TICK_SECONDS)
+TOLD_MINUTES = 1_500
+"""Minutes of predictions whose losses one tick tells: labels of a whole day may come at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,14 +27,17 @@ class VersionArm:
         digest: of the version's profile; None without one.
         cells: of the profile's plan, whose bins the arm's counts are in; None without one.
         arm: without its sample, and once its tick is shown, without its losses.
-        loss: of those predictions of the arm's losses that were made while both slots answered.
+        losses: of those predictions of the arm's losses that were made while both slots answered, by the minute in
+            which they were made (since the epoch), ascending.
+        dropped: losses of minutes that were too many; the oldest.
     """
 
     version: str
     digest: str | None
     cells: str | None
     arm: Arm
-    loss: Moments = Moments()  # noqa: RUF009 - frozen
+    losses: Mapping[int, Moments] = field(default_factory=dict)
+    dropped: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -117,7 +124,7 @@ class Comparison:
             if (versions := tick.side_by_side) is not None:
                 self.live.add(tick.index, versions)
         for tick in shown:
-            tick.arms.update({slot: self._settled(slot, known) for slot, known in tick.arms.items()})
+            tick.arms.update(self._settled(tick.arms))
         self.closed = max(self.closed, until)
 
     def since(self, cursor: int) -> list[ComparedTick]:
@@ -136,13 +143,32 @@ class Comparison:
     def _weight(self, slot: str, known: VersionArm) -> tuple[int, bool]:
         return known.arm.requests, self.live.compares(slot, known.version)
 
-    def _settled(self, slot: str, known: VersionArm) -> VersionArm:
-        shared = (
-            moments
-            for served, moments in sorted(known.arm.losses.items())
-            if self.live.covers(slot, known.version, served)
-        )
-        return replace(known, arm=replace(known.arm, losses={}), loss=sum(shared, Moments()))
+    def _settled(self, arms: Mapping[str, VersionArm]) -> dict[str, VersionArm]:
+        """With their losses by minute.
+
+        Labels come late and many at once, over hours in which the weights changed: of each minute by itself, versions
+        that are equally good have equal losses, whatever their shares of the traffic were. Minutes are therefore never
+        put together here, where nobody knows the weights.
+        """
+        losses = {slot: self._by_minute(slot, known) for slot, known in arms.items()}
+        told = set(sorted({minute for minutes in losses.values() for minute in minutes})[-TOLD_MINUTES:])
+        return {
+            slot: replace(
+                known,
+                arm=replace(known.arm, losses={}),
+                losses={minute: moments for minute, moments in losses[slot].items() if minute in told},
+                dropped=sum(moments.n for minute, moments in losses[slot].items() if minute not in told),
+            )
+            for slot, known in arms.items()
+        }
+
+    def _by_minute(self, slot: str, known: VersionArm) -> dict[int, Moments]:
+        minutes: dict[int, Moments] = {}
+        for served, moments in sorted(known.arm.losses.items()):
+            if self.live.covers(slot, known.version, served):
+                minute = served // TICKS_PER_MINUTE
+                minutes[minute] = minutes.get(minute, Moments()) + moments
+        return minutes
 
     def _tick(self, index: int) -> ComparedTick:
         for tick in reversed(self.ticks):

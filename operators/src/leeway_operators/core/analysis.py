@@ -16,6 +16,8 @@ _OF_COUNTERS: tuple[GateName, ...] = ("errors", "latency")
 _OF_DETECTOR: tuple[GateName, ...] = ("predictions", "dataQuality", "labels")
 # Once the version before has no traffic left, only labels still come: late, and for a day. Every look writes a status.
 _LABELS_INTERVAL = timedelta(minutes=1)
+# More changes of the weights than a rollout has steps; labels of predictions before these compare minute by minute.
+_KEPT_RUNS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +128,8 @@ def looked(
     since, before = analysis.evidence_since or now, analysis.looked
     unavailable: dict[GateName, str] = {}
     experiment, lost = _read(analysis)
-    analysis = replace(analysis, looked=now)
+    runs = (*_earlier(analysis, since), (since, now))
+    analysis = replace(analysis, looked=now, runs=runs[-_KEPT_RUNS:])
     if lost is not None:
         analysis = replace(analysis, step_since=now, step_requests=0.0, counters={})
 
@@ -246,7 +249,12 @@ def _detected(
         looked=before.timestamp() if before is not None else None,
         sample=sample,
         mirrored=mirrored,
+        runs=[(begin.timestamp(), end.timestamp()) for begin, end in _earlier(analysis, since)],
     )
     for tick in compared.ticks:
         experiment = experiment.with_detector(tick)
     return experiment, replace(analysis, epoch=reading.epoch, cursor=reading.cursor), compared.reason
+
+
+def _earlier(analysis: Analysis, since: datetime) -> tuple[tuple[datetime, datetime], ...]:
+    return tuple(run for run in analysis.runs if run[0] != since)

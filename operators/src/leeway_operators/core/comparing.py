@@ -5,7 +5,7 @@ that does not makes the whole answer worthless.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leeway_operators.core.evidence import DetectorReading
+from leeway_operators.core.served import MINUTE, Run, blocks_of
 from leeway_operators.evidence.ticks import ArmTick, DetectorTick, Moments
 
 # Of the rows that a version served and that were to be captured, at least this share has to be seen, in both arms, and
 # by the same measure: what is lost is not lost by chance.
 LEAST_COVERAGE = 0.8
 COVERAGE_DIFFERENCE = 0.1
+# Minutes whose labels one tick may tell: the detector tells those of a day.
+_MOST_MINUTES = 2000
 # Sums of many floats may be off by this share of their count.
 _ROUNDING = 1e-6
 
@@ -51,6 +54,7 @@ def compared(
     looked: float | None,
     sample: float,
     mirrored: bool,
+    runs: Sequence[Run],
 ) -> Compared:
     """Check an answer and take its ticks.
 
@@ -65,15 +69,18 @@ def compared(
         sample: share of the requests that is captured.
         mirrored: whether both versions get every request. Else the few pairs are of clients that asked again, and a
             gate that is answered by pairs would wait for more.
+        runs: spans before `since` in which the versions' shares of the traffic stayed the same, oldest first; from
+            `since` on they do.
     """
+    served_in = (*runs, (since, math.inf))
     if epoch is not None and epoch != reading.epoch and looked is not None:
         since = max(since, looked)
     versions = {"candidate": candidate, "stable": stable}
     try:
         ticks = tuple(
-            _tick(f"ticks[{index}]", tick, versions)
+            _tick(f"ticks[{index}]", tick, versions, served_in)
             for index, tick in enumerate(reading.ticks)
-            if _start(f"ticks[{index}]", tick) >= since
+            if _time(f"ticks[{index}]", tick, "start") >= since
         )
     except _UnfitError as error:
         return Compared(ticks=(), reason=f"the drift detector's answer makes no sense: {error}")
@@ -109,24 +116,17 @@ def _loss(ticks: Iterable[DetectorTick], coverage: Mapping[str, float], sample: 
     return None
 
 
-def _start(path: str, tick: Mapping[str, Any]) -> float:
-    text = tick.get("start")
-    try:
-        start = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        start = None
-    if start is None or start.tzinfo is None:
-        raise _UnfitError(f"{path}.start: expected a time with its zone, got {_short(text)}")
-    return start.timestamp()
-
-
-def _tick(path: str, tick: Mapping[str, Any], versions: Mapping[str, str]) -> DetectorTick:
+def _tick(path: str, tick: Mapping[str, Any], versions: Mapping[str, str], runs: Sequence[Run]) -> DetectorTick:
     arms = _mapping(path, tick, "arms")
     ours = _arm(f"{path}.arms", arms, "candidate", versions)
     theirs = _arm(f"{path}.arms", arms, "stable", versions)
     cells = [arms[role].get("cells") for role in versions if role in arms]
     pairs, labelled, flips = _pairs(f"{path}.pairs", _mapping(path, tick, "pairs"))
     both = ours is not None and theirs is not None
+    if ours is not None and theirs is not None:
+        blocks = blocks_of(_losses(path, arms, "candidate"), _losses(path, arms, "stable"), runs)
+        ours = replace(ours, losses=tuple(candidate for candidate, _ in blocks))
+        theirs = replace(theirs, losses=tuple(stable for _, stable in blocks))
     return DetectorTick(
         candidate=ours or ArmTick(),
         stable=theirs or ArmTick(),
@@ -156,13 +156,30 @@ def _arm(path: str, arms: Mapping[str, Any], role: str, versions: Mapping[str, s
             for name in outputs
             if _mapping(f"{path}.outputs", outputs, name).get("bounded") is True
         },
-        loss=_shares(f"{path}.loss", _mapping(path, arm, "loss")),
         quality=faulty,
         features={
             name: _cells(f"{path}.features.{name}", _mapping(f"{path}.features", _mapping(path, arm, "features"), name))
             for name in _mapping(path, arm, "features")
         },
     )
+
+
+def _losses(path: str, arms: Mapping[str, Any], role: str) -> dict[float, Moments]:
+    """Of one arm, by the minute in which predictions were served."""
+    path = f"{path}.arms"
+    entries, path = _mapping(path, arms, role).get("losses"), f"{path}.{role}.losses"
+    if not isinstance(entries, list) or len(entries) > _MOST_MINUTES:
+        raise _UnfitError(f"{path}: expected a list of up to {_MOST_MINUTES} minutes, got {_short(entries)}")
+    losses: dict[float, Moments] = {}
+    for index, entry in enumerate(entries):
+        where = f"{path}[{index}]"
+        if not isinstance(entry, Mapping):
+            raise _UnfitError(f"{where}: expected an object, got {_short(entry)}")
+        served = _time(where, entry, "served")
+        if served % MINUTE or served in losses:
+            raise _UnfitError(f"{where}.served: expected another whole minute, got {_short(entry['served'])}")
+        losses[served] = _shares(where, entry)
+    return losses
 
 
 def _shares(path: str, value: Mapping[str, Any]) -> Moments:
@@ -196,6 +213,17 @@ def _cells(path: str, value: Mapping[str, Any]) -> NDArray[np.float64]:
         raise _UnfitError(f"{path}.bins: expected a list, got {_short(bins)}")
     counts = [_whole(f"{path}.bins[{index}]", count) for index, count in enumerate(bins)]
     return np.array([*counts, _count(path, value, "nulls"), _count(path, value, "wrong")], dtype=np.float64)
+
+
+def _time(path: str, value: Mapping[str, Any], key: str) -> float:
+    text = value.get(key)
+    try:
+        time = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise _UnfitError(f"{path}.{key}: expected a time with its zone, got {_short(text)}")
+    return time.timestamp()
 
 
 def _mapping(path: str, value: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -1,6 +1,7 @@
 """Reads a ModelRollout's spec, and reads and writes its status, as the API server keeps them."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from leeway_operators.core import entries
@@ -134,6 +135,10 @@ def _condition_of(value: Fields) -> Condition:
     )
 
 
+def _run_of(value: Fields) -> tuple[datetime, datetime]:
+    return value.time("begin"), value.time("end")
+
+
 def _analysis_of(value: Fields, findings: tuple[Finding, ...]) -> Analysis:
     held = value.optional("held", value.fields)
     return Analysis(
@@ -142,6 +147,7 @@ def _analysis_of(value: Fields, findings: tuple[Finding, ...]) -> Analysis:
         step_since=value.time("stepSince"),
         step_requests=value.number("stepRequests"),
         evidence_since=value.optional("evidenceSince", value.time),
+        runs=tuple(_run_of(Fields.of(path, entry)) for path, entry in value.items("runs")),
         looked=value.optional("looked", value.time),
         experiment=value.optional("experiment", value.mapping),
         counters=value.optional("counters", value.mapping) or {},
@@ -235,6 +241,7 @@ def _analysis(analysis: Analysis) -> dict[str, Any]:
         "stepSince": entries.timestamp(analysis.step_since),
         "stepRequests": float(analysis.step_requests),
         **entries.known("evidenceSince", analysis.evidence_since and entries.timestamp(analysis.evidence_since)),
+        "runs": [dict(zip(("begin", "end"), map(entries.timestamp, run), strict=True)) for run in analysis.runs],
         **entries.known("looked", analysis.looked and entries.timestamp(analysis.looked)),
         **entries.known("experiment", analysis.experiment),
         "counters": analysis.counters,

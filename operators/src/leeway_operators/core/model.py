@@ -222,6 +222,8 @@ class Analysis:
         step_since: when the candidate got this step's share.
         step_requests: of the candidate, counted at this step.
         evidence_since: from when on counts belong to this step: the gateway has surely followed by then.
+        runs: begins and ends of spans in which the weights stayed the same, as far as the sources were asked; the last
+            is this step's. Labels compare predictions within one of them.
         looked: when the sources were last asked.
         experiment: the tests, as `evidence.Experiment.document` writes them; None: not begun.
         counters: last reading of each pod's counters, as `core.counters` writes it.
@@ -238,6 +240,7 @@ class Analysis:
     step_since: datetime
     step_requests: float = 0.0
     evidence_since: datetime | None = None
+    runs: tuple[tuple[datetime, datetime], ...] = ()
     looked: datetime | None = None
     experiment: Mapping[str, Any] | None = None
     counters: Mapping[str, Any] = field(default_factory=dict)

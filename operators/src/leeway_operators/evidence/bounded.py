@@ -1,6 +1,7 @@
 """Gates on means of bounded numbers: are they beyond a tolerance, are they within a margin."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Annotated, Self
 
@@ -15,7 +16,7 @@ from leeway_operators.evidence.wealth import floored_start, grown_over_floor, lo
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Guess(State):
-    """Expected mean of the next tick, from earlier ones."""
+    """Expected mean of the next block of numbers, from earlier ones."""
 
     n: Annotated[Array, Axes((), least=0.5)]
     sum: Array
@@ -32,7 +33,7 @@ class Guess(State):
         return self.sum / self.n
 
     def after(self, more: Sums) -> Self:
-        """With one more tick."""
+        """With one more block."""
         seen = more.n > 0
         return type(self)(
             n=np.where(seen, DECAY * self.n + (1.0 - DECAY) + more.n, self.n),
@@ -145,8 +146,8 @@ class Means(State):
     """The means of bounded numbers in both arms, and their difference.
 
     Attributes:
-        guess_candidate: of the next tick's mean.
-        guess_stable: of the next tick's mean.
+        guess_candidate: of the next block's mean.
+        guess_stable: of the next block's mean.
         difference: candidate minus stable.
         candidate_n: numbers of the candidate, in all.
         candidate_sum: of them.
@@ -176,18 +177,30 @@ class Means(State):
             stable_sum=none,
         )
 
-    def after(self, candidate: Sums, stable: Sums, *, temper: Array, tolerance: Array, cap: float) -> Self:
-        """With one more tick, whose evidence is divided by `temper`: how many numbers come at once."""
-        tick = of_arms(candidate, stable, self.guess_candidate.mean, self.guess_stable.mean).tempered(temper)
-        return type(self)(
-            guess_candidate=self.guess_candidate.after(candidate),
-            guess_stable=self.guess_stable.after(stable),
-            difference=self.difference.after(tick, tolerance, cap),
-            candidate_n=self.candidate_n + candidate.n,
-            candidate_sum=self.candidate_sum + candidate.sum,
-            stable_n=self.stable_n + stable.n,
-            stable_sum=self.stable_sum + stable.sum,
-        )
+    def after(self, blocks: Iterable[tuple[Sums, Sums]], *, temper: Array, tolerance: Array, cap: float) -> Self:
+        """With one more tick, whose evidence is divided by `temper`: how many numbers come at once.
+
+        Args:
+            blocks: of candidate and stable. Means are compared within each of them alone: its log e-value rests on a
+                guess that is fixed before it, and those of several add up to the tick's.
+            temper: at least 1.
+            tolerance: of a difference that is no harm.
+            cap: of what the tick may add, in nats.
+        """
+        known, tick = self, Contrast.none()
+        for candidate, stable in blocks:
+            more = of_arms(candidate, stable, known.guess_candidate.mean, known.guess_stable.mean)
+            tick = tick.with_more(more.tempered(temper))
+            known = replace(
+                known,
+                guess_candidate=known.guess_candidate.after(candidate),
+                guess_stable=known.guess_stable.after(stable),
+                candidate_n=known.candidate_n + candidate.n,
+                candidate_sum=known.candidate_sum + candidate.sum,
+                stable_n=known.stable_n + stable.n,
+                stable_sum=known.stable_sum + stable.sum,
+            )
+        return replace(known, difference=self.difference.after(tick, tolerance, cap))
 
     def fresh(self, where: NDArray[np.bool_]) -> Self:
         """With evidence for Pass begun anew in the rollouts where it is asked for."""

@@ -142,7 +142,7 @@ class Experiment:
             self,
             shares=shares,
             predictions=predictions.after(tick, edges("predictions"), temper=temper) if predictions else None,
-            losses=losses.after(candidate.loss, stable.loss, edges("labels"), temper=temper) if losses else None,
+            losses=losses.after(candidate.losses, stable.losses, edges("labels"), temper=temper) if losses else None,
             balance=self.balance.after(tick, temper),
             batch=batch,
         )

@@ -42,8 +42,9 @@ class Output(State):
     def after(self, candidate: Sums, stable: Sums, *, temper: Array, edges: Edges) -> Self:
         """With one more tick."""
         edge = edges.tolerance
-        mean = self.mean.after(candidate, stable, temper=temper, tolerance=edge, cap=CAP)
-        doubt = self.doubt.after(candidate.doubts, stable.doubts, temper=temper, tolerance=DOUBTS * edge, cap=CAP)
+        mean = self.mean.after([(candidate, stable)], temper=temper, tolerance=edge, cap=CAP)
+        doubts = [(candidate.doubts, stable.doubts)]
+        doubt = self.doubt.after(doubts, temper=temper, tolerance=DOUBTS * edge, cap=CAP)
         return type(self)(mean=mean, doubt=doubt)
 
     def fresh(self, where: NDArray[np.bool_]) -> Self:

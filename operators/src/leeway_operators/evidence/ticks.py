@@ -72,7 +72,9 @@ class ArmTick:
         requests: answered, as far as the detector saw them.
         rows: in them.
         outputs: by name; only outputs that are bounded by 0 and 1, such as probabilities.
-        loss: of labelled predictions, each in [0, 1].
+        losses: of predictions whose labels came in this tick, each in [0, 1], by when they were served: the same blocks
+            in both arms, oldest first. Within a block both arms saw the same minutes; between blocks their shares of
+            the traffic may have changed.
         quality: rows, and those with a fault in their data.
         features: counts per cell (bins, then nulls, then wrong ones), by feature.
     """
@@ -80,7 +82,7 @@ class ArmTick:
     requests: Number = 0.0
     rows: Number = 0.0
     outputs: Mapping[str, Moments] = field(default_factory=dict)
-    loss: Moments = Moments()
+    losses: tuple[Moments, ...] = ()
     quality: tuple[Number, Number] = (0.0, 0.0)
     features: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 

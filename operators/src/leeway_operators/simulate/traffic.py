@@ -137,16 +137,16 @@ class Traffic:
     def _seen(self, rng: np.random.Generator, arm: Arm, rows: Counts) -> ArmTick:
         whole = rows.astype(np.int64)
         outputs = {} if arm.score is None else {"score": scores(rng, rows, arm.score)}
-        loss = Moments()
+        losses: tuple[Moments, ...] = ()
         if arm.loss is not None:
             labelled = _some(rng, rows, self.label_share)
             wrong = _some(rng, labelled, arm.loss)
-            loss = Moments(n=labelled, sum=wrong, sumsq=wrong)
+            losses = (Moments(n=labelled, sum=wrong, sumsq=wrong),)
         return ArmTick(
             requests=rows,
             rows=rows,
             outputs=outputs,
-            loss=loss,
+            losses=losses,
             quality=(rows, _some(rng, rows, FAULTY)),
             features={name: rng.multinomial(whole, shares).astype(np.float64) for name, shares in INPUTS.items()},
         )

@@ -128,7 +128,7 @@ def watch(scenario: Scenario, watchers: Sequence[Watcher], *, rollouts: int, rng
         time += scenario.tick
         requests[live] += counters.requests.candidate
         if detector is not None:
-            labels[live] += detector.candidate.loss.n
+            labels[live] += sum(losses.n for losses in detector.candidate.losses)
         answers = [flags for watcher in watching for flags in watcher.look(counters, detector)]
         found = found or [_none(rollouts) for _ in answers]
         for answer, flags in zip(found, answers, strict=True):
