@@ -22,9 +22,17 @@ CRD_FILES = {
         for kind in ("envoyproxies", "clienttrafficpolicies")
     ),
     "prometheus-operator": tuple(
-        f"example/prometheus-operator-crd/monitoring.coreos.com_{kind}.yaml" for kind in ("podmonitors", "prometheusrules")
+        f"example/prometheus-operator-crd/monitoring.coreos.com_{kind}.yaml"
+        for kind in ("alertmanagerconfigs", "podmonitors", "prometheusrules")
     ),
 }
+
+
+class CrdLoader(yaml.CSafeLoader):
+    """Reads `=`, a kind of matcher, as text; PyYAML takes it for a type of YAML 1.1 that it does not know."""
+
+
+CrdLoader.add_constructor("tag:yaml.org,2002:value", CrdLoader.construct_yaml_str)
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +76,7 @@ def crds(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Mani
         assert archive, f"{module} could not be downloaded: {done.stdout}{done.stderr}"
         with zipfile.ZipFile(archive) as files:
             texts += [files.read(f"{module}/{path}").decode() for path in paths]
-    for crd in (found for text in texts for found in yaml.load_all(text, yaml.CSafeLoader) if found):
+    for crd in (found for text in texts for found in yaml.load_all(text, CrdLoader) if found):
         spec = crd["spec"]
         for version in spec["versions"]:
             api_version = f"{spec['group']}/{version['name']}"

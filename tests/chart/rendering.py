@@ -18,7 +18,11 @@ KSERVE = ("serving.kserve.io/v1beta1/InferenceService", "serving.kserve.io/v1alp
 GATEWAY_API = ("gateway.networking.k8s.io/v1/HTTPRoute",)
 CERT_MANAGER = ("cert-manager.io/v1/Certificate",)
 ENVOY_GATEWAY = ("gateway.envoyproxy.io/v1alpha1/EnvoyProxy",)
-PROMETHEUS_OPERATOR = ("monitoring.coreos.com/v1/PodMonitor", "monitoring.coreos.com/v1/PrometheusRule")
+PROMETHEUS_OPERATOR = (
+    "monitoring.coreos.com/v1/PodMonitor",
+    "monitoring.coreos.com/v1/PrometheusRule",
+    "monitoring.coreos.com/v1alpha1/AlertmanagerConfig",
+)
 LEEWAY = ("leeway.dev/v1alpha1/ModelRollout",)
 EVERYTHING = (*KSERVE, *GATEWAY_API, *CERT_MANAGER, *ENVOY_GATEWAY, *PROMETHEUS_OPERATOR, *LEEWAY)
 

@@ -86,7 +86,26 @@ EVERY_OPTION: dict[str, Any] = {
         "certificate": {"issuerRef": {"name": "letsencrypt", "kind": "ClusterIssuer"}},
         "envoy": {"serviceType": "NodePort"},
     },
-    "monitoring": {"labels": {"release": "kube-prometheus-stack"}, "podMonitors": {"enabled": True, "interval": "1s"}},
+    "monitoring": {
+        "labels": {"release": "kube-prometheus-stack"},
+        "podMonitors": {"enabled": True, "interval": "1s"},
+        "alertmanagerConfig": {
+            "slack": {
+                "existingSecret": "leeway-slack",
+                "channel": "#models",
+                "severities": {"critical": {"existingSecret": "leeway-slack-pages"}},
+            },
+            "email": {
+                "to": "ml@example.com",
+                "from": "leeway@example.com",
+                "smarthost": "smtp.example.com:587",
+                "username": "leeway",
+                "existingSecret": "leeway-smtp",
+            },
+            "teams": {"fraud": {"slack": {"channel": "#fraud"}, "email": {"to": "fraud@example.com"}}},
+            "watchdog": {"existingSecret": "leeway-heartbeat"},
+        },
+    },
     "networkPolicy": {"metricsNamespace": "monitoring", "platformNamespace": "leeway"},
     "helmTest": {"address": "10.0.0.1", "caSecret": "ca"},
 }

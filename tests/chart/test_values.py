@@ -18,6 +18,10 @@ NO_DETECTOR = {"driftDetector": {"enabled": False, "url": "http://detector.examp
 SHARING = {"backend": "native", "redis": {"existingSecret": "leeway-redis"}, "store": {"enabled": False}}
 FEEDBACK = {"driftDetector": {"feedback": {"route": {"enabled": True}}}}
 
+MAIL = {"to": "ml@example.com", "from": "leeway@example.com", "smarthost": "smtp.example.com:587"}
+TOLD = {"monitoring": {"alertmanagerConfig": {"email": {**MAIL, "username": "leeway", "existingSecret": "smtp"}}}}
+SLACK = {"monitoring": {"alertmanagerConfig": {"slack": {"existingSecret": "leeway-slack"}}}}
+
 # Each value's path, with another value than the default and what must stand beside it to be seen.
 OTHERWISE: dict[str, tuple[Any, Manifest]] = {
     "models": ({"fares": model()}, {}),
@@ -112,6 +116,21 @@ OTHERWISE: dict[str, tuple[Any, Manifest]] = {
     "monitoring.dashboards.enabled": (False, {}),
     "monitoring.dashboards.labels": ({"dashboards": "yes"}, {}),
     "monitoring.dashboards.annotations": ({"grafana_folder": "Models"}, {}),
+    "monitoring.alertmanagerConfig.enabled": (False, TOLD),
+    "monitoring.alertmanagerConfig.slack.existingSecret": ("leeway-slack", TOLD),
+    "monitoring.alertmanagerConfig.slack.channel": ("#models", SLACK),
+    "monitoring.alertmanagerConfig.slack.severities": ({"critical": {"channel": "#pages"}}, SLACK),
+    "monitoring.alertmanagerConfig.email.to": ("other@example.com", TOLD),
+    "monitoring.alertmanagerConfig.email.from": ("other@example.com", TOLD),
+    "monitoring.alertmanagerConfig.email.smarthost": ("other.example.com:25", TOLD),
+    "monitoring.alertmanagerConfig.email.username": ("other", TOLD),
+    "monitoring.alertmanagerConfig.email.existingSecret": ("other", TOLD),
+    "monitoring.alertmanagerConfig.email.requireTLS": (False, TOLD),
+    "monitoring.alertmanagerConfig.email.severities": (["critical"], TOLD),
+    "monitoring.alertmanagerConfig.teams": ({"fraud": {"email": {"to": "fraud@example.com"}}}, TOLD),
+    "monitoring.alertmanagerConfig.repeatInterval": ({"critical": "1h"}, TOLD),
+    "monitoring.alertmanagerConfig.grouping": ({"wait": "5s"}, TOLD),
+    "monitoring.alertmanagerConfig.watchdog.existingSecret": ("leeway-heartbeat", TOLD),
     "networkPolicy.enabled": (False, {}),
     "networkPolicy.gatewayNamespace": ("traefik", {}),
     "networkPolicy.platformNamespace": ("platform", {}),
