@@ -15,6 +15,7 @@ def test_the_example_that_the_chart_is_held_to_is_read_whole():
         backend="native",
         window=WindowConfig(rows=500, seconds=60.0),
         lateness=30.0,
+        streams=200,
         store=StoreConfig(enabled=False, sample=0.25, retention=86400.0),
     )
 
@@ -25,6 +26,7 @@ def test_the_example_that_the_chart_is_held_to_is_read_whole():
         ({"backend": "tensorflow"}, "backend"),
         ({"window": {"rows": 0}}, "window.rows"),
         ({"store": {"sample": 2}}, "store.sample"),
+        ({"streams": 0}, "streams"),
         ({"latenes": 5}, "latenes"),
     ],
 )

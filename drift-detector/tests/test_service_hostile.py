@@ -84,7 +84,8 @@ def test_garbage_is_counted_and_raises_no_alarm(tmp_path: Path):
 
 
 def test_names_that_nobody_uses_neither_make_series_nor_push_out_those_in_use(tmp_path: Path):
-    with serving(tmp_path, Clock()) as (service, client):
+    clock = Clock()
+    with serving(tmp_path, clock, streams=32) as (service, client):
         client.post("/", headers=headers("real"), content=request(USUAL))
         answers = [
             client.post("/", headers={**headers(number), "ce-namespace": f"invented-{number}"}, content=request(USUAL))
@@ -97,6 +98,16 @@ def test_names_that_nobody_uses_neither_make_series_nor_push_out_those_in_use(tm
         settled(service)
         models = client.get("/v1/status").json()
         unattributed = service.engine.views.unattributed
+        clock.now += 600
+        client.post("/", headers=headers("still-here", at=clock.now), content=request(USUAL))
+        late = client.post(
+            "/", headers={**headers("late", at=clock.now), "ce-namespace": "released-now"}, content=request(USUAL)
+        )
+        settled(service)
+        watched = client.get("/v1/status").json()
+    assert late.status_code == 200  # in the place of one that nobody uses any more
+    assert {"namespace": "models", "model": "flights"} in watched
+    assert {"namespace": "released-now", "model": "flights"} in watched
     assert [answer.status_code for answer in answers] == [200] * 31 + [503] * 9
     assert wrong == [400] * 5
     assert {"namespace": "models", "model": "flights"} in models

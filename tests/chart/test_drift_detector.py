@@ -39,6 +39,7 @@ def test_its_configuration_is_a_file_that_it_is_told_to_read(render: Render) -> 
         "backend": "alibi",
         "window": {"rows": None, "seconds": None},
         "lateness": 5,
+        "streams": 64,
         "store": {"enabled": True, "sample": 1, "retention": 30 * 24 * 3600},
     }
     assert volume(rendered, "/etc/leeway")["configMap"] == {"name": NAME}

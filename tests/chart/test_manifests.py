@@ -74,6 +74,7 @@ EVERY_OPTION: dict[str, Any] = {
         "backend": "native",
         "window": {"rows": 500, "seconds": 60},
         "lateness": 30,
+        "streams": 200,
         "store": {"sample": 0.5, "retention": 86400, "existingSecret": "leeway-store"},
         "persistence": {"enabled": True, "size": "20Gi", "storageClassName": "fast"},
         "feedback": {"route": {"enabled": True, "hostnames": ["labels.leeway.internal"]}},

@@ -17,7 +17,6 @@ PARENT = {"gateway": {"create": False, "parentRef": {"name": "edge", "namespace"
 NO_DETECTOR = {"driftDetector": {"enabled": False, "url": "http://detector.example:80/"}}
 SHARING = {"backend": "native", "redis": {"existingSecret": "leeway-redis"}, "store": {"enabled": False}}
 FEEDBACK = {"driftDetector": {"feedback": {"route": {"enabled": True}}}}
-
 MAIL = {"to": "ml@example.com", "from": "leeway@example.com", "smarthost": "smtp.example.com:587"}
 TOLD = {"monitoring": {"alertmanagerConfig": {"email": {**MAIL, "username": "leeway", "existingSecret": "smtp"}}}}
 SLACK = {"monitoring": {"alertmanagerConfig": {"slack": {"existingSecret": "leeway-slack"}}}}
@@ -60,6 +59,7 @@ OTHERWISE: dict[str, tuple[Any, Manifest]] = {
     "driftDetector.backend": ("native", {}),
     "driftDetector.window": ({"rows": 500}, {}),
     "driftDetector.lateness": (30, {}),
+    "driftDetector.streams": (200, {}),
     "driftDetector.replicas": (2, {"driftDetector": SHARING}),
     "driftDetector.redis.existingSecret": (
         "leeway-redis",
@@ -145,6 +145,7 @@ OTHERWISE: dict[str, tuple[Any, Manifest]] = {
     "helmTest.enabled": (False, {}),
     "helmTest.caSecret": ("ca", {}),
     "helmTest.address": ("10.0.0.1", {}),
+    "helmTest.verify": (False, {"operator": {"prometheus": {"url": "http://prometheus.monitoring.svc:9090"}}}),
 }
 
 

@@ -4,7 +4,7 @@
 {{- $store := pick $detector.store "enabled" "sample" "retention" -}}
 {{- /* Helm drops a null; the detector wants to be told that nothing was chosen. */ -}}
 {{- $window := dict "rows" $detector.window.rows "seconds" $detector.window.seconds -}}
-{{- dict "backend" $detector.backend "window" $window "lateness" $detector.lateness "store" $store | toPrettyJson -}}
+{{- dict "backend" $detector.backend "window" $window "lateness" $detector.lateness "streams" (int $detector.streams) "store" $store | toPrettyJson -}}
 {{- end -}}
 
 {{/* Fails where several detectors could not share what they see; renders nothing. */}}

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from leeway_drift.streaming.limits import Limits
+
 
 class ConfigError(ValueError):
     """The file cannot be used; the message names it, the field and what was expected."""
@@ -37,12 +39,14 @@ class Config(_Section):
         backend: who judges rows, beside the detectors on counts.
         window: overrides of the profiles' windows.
         lateness: seconds for which a tick waits for its last events.
+        streams: versions of models that are watched at once.
         store: the prediction store.
     """
 
     backend: Literal["alibi", "native"] = "native"
     window: WindowConfig = WindowConfig()
     lateness: Annotated[float, Field(ge=0, le=300)] = 5.0
+    streams: Annotated[int, Field(ge=1)] = Limits().streams
     store: StoreConfig = StoreConfig()
 
 

@@ -114,7 +114,6 @@ def wire(
     epoch: str,
     outside: Outside | None = None,
     replica: Replica | None = None,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Service:
     """Build everything; nothing runs before the app's lifespan begins, but for the writer of predictions.
 
@@ -126,12 +125,12 @@ def wire(
         epoch: names this start.
         outside: what reaches out of the process, by HTTP by default.
         replica: which one of several this is; None if it is alone.
-        limits: of memory.
 
     Raises:
         StartError: the directory, the store or the shared counts cannot be used.
     """
     _check(config, replica)
+    limits = Limits(streams=config.streams)
     outside = outside or Outside.by_http()
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)

@@ -29,9 +29,9 @@ class Limits:
     queue_events: int = 10_000
     queue_bytes: int = 32 * 2**20
     remembered_events: int = 50_000
-    streams: int = 32
+    streams: int = 64
     stream_silent_seconds: float = 600
-    stream_idle_seconds: float = 3600
+    stream_idle_seconds: float = 600
     stream_forgotten_seconds: float = 26 * 3600
     waiting_halves: int = 10_000
     waiting_bytes: int = 8 * 2**20
