@@ -39,8 +39,9 @@ def install(kube: Kube, step: Step) -> None:
             # A secret goes with its certificate, so that an uninstalled release leaves none.
             "enableCertificateOwnerRef": True,
             "startupapicheck": {"enabled": False},
-            # Scraped by a monitor of the cluster's own: the chart's would need the kind before there is one.
-            "prometheus": {"enabled": True},
+            # A monitor of the cluster finds it, without the Services and annotations that the chart has for others.
+            "prometheus": {"enabled": False},
+            "extraArgs": ["--metrics-listen-address=:9402"],
             "image": _image("controller"),
             **shared,
             "webhook": {"image": _image("webhook"), **shared},

@@ -166,7 +166,10 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener)
 }
 
 func runInjector(ctx context.Context, arguments []string) error {
-	if err := parse("cainjector", arguments, func(*pflag.FlagSet) {}); err != nil {
+	err := parse("cainjector", arguments, func(flags *pflag.FlagSet) {
+		_ = flags.String("metrics-listen-address", "", "accepted and not used: there are no metrics")
+	})
+	if err != nil {
 		return err
 	}
 	config, err := rest.InClusterConfig()
