@@ -9,7 +9,9 @@ import kubernetes.client as k8s
 import pytest
 
 from leeway_operators.shell.source import SourceError
+from leeway_operators.verify.core.finding import Finding
 from leeway_operators.verify.shell.cluster import Cluster, RefusedError
+from leeway_operators.verify.shell.main import patient
 from leeway_operators.verify.shell.prometheus import Direct, HttpPrometheus
 from leeway_operators.verify.shell.proxy import Proxied, service_path
 
@@ -172,3 +174,16 @@ def test_a_way_that_is_refused_or_broken_is_told() -> None:
     broken, _ = cluster(lambda _: (503, {"message": "no endpoints"}))
     with pytest.raises(SourceError, match="503"):
         Proxied(broken)(URL, "api/v1/rules", {})
+
+
+@pytest.mark.parametrize(("seconds", "looks"), [(0.0, 1), (25.0, 3), (60.0, 4)])
+def test_what_is_missing_is_looked_for_again_for_as_long_as_is_asked(seconds: float, looks: int) -> None:
+    gap, none = (
+        [Finding(kind="target", what="t", verdict="missing")],
+        [Finding(kind="target", what="t", verdict="found")],
+    )
+    answers = [gap, gap, gap, none]
+    slept: list[float] = []
+    found = patient(lambda: answers.pop(0), seconds, monotonic=lambda: sum(slept), sleep=slept.append)
+    assert len(slept) == looks - 1
+    assert found == (none if looks == 4 else gap)

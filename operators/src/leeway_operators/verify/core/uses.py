@@ -23,8 +23,8 @@ _ASKED = re.compile(r"\{\{-?\s*(?:else\s+)?(?:if|with)\b[^}]*\}\}")
 # `query "…"` and `query (printf "…" …)`: a text that asks Prometheus itself.
 _QUERY = re.compile(r'\bquery\s+(?:\(\s*printf\s+)?"((?:\\.|[^"\\])*)"')
 _PLACEHOLDER = re.compile(r"%[sqv]")
-# What such a text takes from the answer.
-_TAKEN = re.compile(r'\.Labels\.([A-Za-z_]\w*)|\b(?:label|sortByLabel)\s+"([^"]+)"')
+# What such a text takes from the answer; but for `label "…"`, which is empty where there is none, as a team may be.
+_TAKEN = re.compile(r'\.Labels\.([A-Za-z_]\w*)|\bsortByLabel\s+"([^"]+)"')
 # Stands for whatever is filled in: a selector with it needs the label, and no certain value.
 ANYTHING = "leeway_verify_anything"
 

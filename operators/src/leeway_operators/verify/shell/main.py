@@ -2,7 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,6 +23,8 @@ from leeway_operators.verify.shell.proxy import Proxied, service_path
 
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _GAPS, _FAILED = 1, 2
+# Between two looks: about a scrape.
+_PAUSE = 10.0
 _EXITS = """\
 exit codes: 0 nothing is missing; 1 something is; 2 it could not be looked at"""
 
@@ -46,15 +49,22 @@ def arguments() -> argparse.ArgumentParser:
         help="the Prometheus that scrapes the release (default: the one that its operator asks); "
         "NAME.NAMESPACE.svc is reached through the API server from outside the cluster",
     )
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="look again for that long while something is missing: after an installation scrapes and rules come up",
+    )
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Look once, print what was found, and exit with 1 at any gap."""
+    """Look, print what was found, and exit with 1 at any gap."""
     options = arguments().parse_args(argv)
     try:
-        findings = look(options)
+        findings = patient(lambda: look(options), options.patience, monotonic=time.monotonic, sleep=time.sleep)
     except kubernetes.config.ConfigException as error:
         _end(f"kubeconfig: {error}")
     except kubernetes.client.ApiException as error:
@@ -64,7 +74,27 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (EndedError, RefusedError, SourceError, ValueError) as error:
         _end(str(error))
     say(report.document(findings) if options.output == "json" else report.table(findings))
-    sys.exit(_GAPS if any(finding.verdict == "missing" for finding in findings) else 0)
+    sys.exit(_GAPS if _gap(findings) else 0)
+
+
+def patient(
+    look: Callable[[], list[Finding]],
+    seconds: float,
+    *,
+    monotonic: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> list[Finding]:
+    """What `look` finds, or finds again within some seconds, as soon as there is no gap."""
+    end = monotonic() + seconds
+    findings = look()
+    while _gap(findings) and monotonic() + _PAUSE <= end:
+        sleep(_PAUSE)
+        findings = look()
+    return findings
+
+
+def _gap(findings: Iterable[Finding]) -> bool:
+    return any(finding.verdict == "missing" for finding in findings)
 
 
 def look(options: argparse.Namespace) -> list[Finding]:
