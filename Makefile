@@ -37,6 +37,9 @@ status: ## One screen: cluster, models, versions, weights, pods
 	@$(cluster) status
 monitoring: ## Prometheus and Alertmanager (and Grafana, if there is one) on ports of this machine, until Ctrl-C
 	@$(cluster) monitoring
+VERIFY ?=
+verify: ## Every metric in use by rules, dashboards and gates is there, or which is not: make verify VERIFY="-o json"
+	@lines="$$($(cluster) env)"; eval "$$lines"; cd operators && "$$LEEWAY_UV" run --quiet --frozen leeway-verify --namespace leeway --release leeway $(VERIFY)
 env: ## Shell lines for kubectl, helm and kubectl leeway: eval "$$(make -s env)"
 	@$(cluster) env
 ARCHIVE ?=
@@ -116,4 +119,4 @@ e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up test status monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart rules e2e dashboards dashboards-check dashboards-draw help
+.PHONY: up test status verify monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart rules e2e dashboards dashboards-check dashboards-draw help
