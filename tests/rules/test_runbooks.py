@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chart.rendering import CHART, ROOT
-from rules.rendered import ALERTS, Rules, promtool, rules
+from rules.rendered import ALERTS, CHART, Rules, promtool, rules
 
+ROOT = CHART.parents[1]
 RUNBOOKS = ROOT / "docs" / "runbooks"
 INDEX = (RUNBOOKS / "README.md").read_text(encoding="utf-8")
 PAGES = {page.stem: page.read_text(encoding="utf-8") for page in RUNBOOKS.glob("*.md") if page.stem != "README"}
@@ -119,6 +119,22 @@ def test_the_index_leads_to_each_runbook_by_symptom_and_by_component_and_has_the
     assert len(rows) == len(ALERTS)
     assert set(rows) == severities
     assert set(re.findall(r"\((\w+)\.md\)", by_symptom)) == set(ALERTS)
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_a_runbook_names_the_alerts_that_keep_its_own_from_being_sent(name: str) -> None:
+    inhibitions = yaml.safe_load((CHART / "files/alertmanager/inhibitions.yaml").read_text(encoding="utf-8"))
+    sources = {
+        inhibition["source"]["alertname"]
+        for inhibition in inhibitions
+        if name in _either(inhibition["target"]["alertname"])
+    }
+    last = PAGES[name].split(f"**{ENDINGS[-1]}**")[1]
+    assert sources <= set(re.findall(r"\((\w+)\.md\)", last))
+
+
+def _either(value: str | list[str]) -> list[str]:
+    return value if isinstance(value, list) else [value]
 
 
 def test_every_command_of_the_plugin_is_one_that_it_takes() -> None:
