@@ -1,8 +1,13 @@
 """The level of the log: one for all programs, or one of their own."""
 
-import pytest
+import json
+import re
 
-from chart.rendering import ChartError, Manifest, Render, Rendered, model
+import jsonschema
+import pytest
+import yaml
+
+from chart.rendering import ROOT, ChartError, Manifest, Render, Rendered, model
 
 MODELS = {"flights": model()}
 
@@ -56,3 +61,23 @@ def test_a_server_knows_the_namespace_that_its_lines_name(render: Render) -> Non
 def test_what_is_no_level_or_no_program_is_refused(render: Render, logs: Manifest) -> None:
     with pytest.raises(ChartError, match="logs"):
         render({"logs": logs})
+
+
+def test_the_page_on_logs_shows_a_line_of_the_schema_and_a_collector_that_knows_it() -> None:
+    text = (ROOT / "docs/logs.md").read_text()
+    (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    (config,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    schema = json.loads((ROOT / "schemas/log.schema.json").read_text())
+    jsonschema.validate(json.loads(example), schema)
+    operators = yaml.safe_load(config)["receivers"]["filelog"]["operators"]
+    named = set(re.findall(r"attributes\.(\w+)", json.dumps(operators)))
+    assert named <= set(schema["properties"])
+    (condition,) = [operator["if"] for operator in operators if operator["type"] == "json_parser"]
+    pattern = condition.removeprefix('body matches "').removesuffix('"').replace('\\"', '"')
+    others = [
+        '{"time": "2026-03-02T09:15:00Z", "method": "GET", "code": 503}',
+        "I0302 09:15:00.1 controller.go:1] started",
+    ]
+    assert [bool(re.search(pattern, line)) for line in (example, *others)] == [True, False, False]
+    for component in schema["properties"]["component"]["enum"]:
+        assert re.search(pattern, example.replace("onnx-server", component))
