@@ -157,6 +157,8 @@ def test_a_bad_version_that_served_more_of_the_better_hour_does_not_hide_there(p
     assert finding.estimate == pytest.approx(0.2, abs=0.03)
     assert finding.lower is not None
     assert 0.01 <= finding.lower <= 0.2
+    assert "over stable's" in finding.reason
+    assert f"; minute by minute: higher by {finding.lower:.3f} to " in finding.reason
 
 
 @pytest.mark.parametrize(("remembered", "found"), [(True, "labels"), (False, None)])

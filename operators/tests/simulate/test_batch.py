@@ -82,7 +82,7 @@ def test_three_rollouts_are_not_taken_for_three_alternatives() -> None:
         experiment = fresh(spread(begin(*GATES), size), size)
         for _ in range(3):
             arrived = TRAFFIC.counters(rng, time=0, seconds=10, weight=0.5, rollouts=size)
-            weighed = experiment.with_counters(arrived).with_detector(TRAFFIC.detector(rng, arrived))
+            weighed = experiment.with_counters(arrived).with_detector(TRAFFIC.detector(rng, arrived, time=0.0))
             experiment = choose(np.arange(size) < 1, weighed, experiment)
         left = keep(np.arange(size) < 1, fresh(experiment, size))
         assert evidence(left)[0].shape == (1,)

@@ -40,7 +40,7 @@ def test_a_shadow_sees_every_request_and_shares_none() -> None:
     tick = traffic().counters(rng(), time=0, seconds=10, weight=0.0, rollouts=10, shadow=True)
     np.testing.assert_array_equal(tick.requests.candidate, tick.requests.stable)
     assert tick.weight is None
-    detected = traffic().detector(rng(), tick)
+    detected = traffic().detector(rng(), tick, time=0.0)
     np.testing.assert_array_equal(detected.pairs.n, tick.predicted.candidate)
 
 
@@ -51,7 +51,7 @@ def test_a_rate_jumps_at_its_moment() -> None:
 
 def test_both_arms_are_sent_the_same_kind_of_inputs() -> None:
     tick = traffic().counters(rng(), time=0, seconds=10, weight=0.25, rollouts=ROLLOUTS)
-    seen = traffic().detector(rng(), tick)
+    seen = traffic().detector(rng(), tick, time=0.0)
     for arm in (seen.candidate, seen.stable):
         rows = np.asarray(arm.rows)
         for counts, shares in zip(arm.features.values(), INPUTS.values(), strict=True):
@@ -62,7 +62,7 @@ def test_both_arms_are_sent_the_same_kind_of_inputs() -> None:
 
 def test_labels_arrive_for_their_share_with_their_loss() -> None:
     tick = traffic().counters(rng(), time=0, seconds=10, weight=0.5, rollouts=ROLLOUTS)
-    [loss] = traffic().detector(rng(), tick).candidate.losses
+    [loss] = traffic().detector(rng(), tick, time=0.0).candidate.losses
     n = np.asarray(loss.n)
     assert n.sum() / np.asarray(tick.predicted.candidate).sum() == pytest.approx(0.5, rel=0.02)
     assert np.asarray(loss.sum).sum() / n.sum() == pytest.approx(0.3, rel=0.02)

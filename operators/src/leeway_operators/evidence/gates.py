@@ -157,6 +157,7 @@ def loss_finding(losses: Losses, judgement: Judgement) -> Finding:
         judgement,
         things="labelled predictions",
         what="mean loss",
+        compared="; minute by minute",
         evidence=evidence,
         within=f"not worse by {score(judgement.margin)}",
         ignored=float(losses.ignored),
@@ -177,6 +178,7 @@ def prediction_finding(predictions: Predictions, judgement: Judgement) -> Findin
             judgement.times(DOUBTS) if doubts else judgement,
             things="rows",
             what=f"mean doubt of {name}" if doubts else f"mean of {name}",
+            compared="",
             evidence=evidence,
             within=f"means within {score(judgement.margin)} of each other",
             ignored=ignored,
@@ -200,7 +202,15 @@ def prediction_finding(predictions: Predictions, judgement: Judgement) -> Findin
 
 
 def _means_said(
-    means: Means, judgement: Judgement, *, things: str, what: str, evidence: float, within: str, ignored: float
+    means: Means,
+    judgement: Judgement,
+    *,
+    things: str,
+    what: str,
+    compared: str,
+    evidence: float,
+    within: str,
+    ignored: float,
 ) -> _Said:
     candidate, stable = _side(means.candidate_n, means.candidate_sum), _side(means.stable_n, means.stable_sum)
     low, high = (
@@ -213,7 +223,7 @@ def _means_said(
     else:
         facts = (
             f"{what} {score(candidate.mean)} over the candidate's {count(candidate.n)} {things}, "
-            f"{score(stable.mean)} over stable's {count(stable.n)}: {between(low, high, share=False)}"
+            f"{score(stable.mean)} over stable's {count(stable.n)}{compared}: {between(low, high, share=False)}"
         )
     return _Said(
         candidate=candidate,

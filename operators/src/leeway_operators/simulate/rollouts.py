@@ -85,7 +85,7 @@ def try_out(
                 continue
             weighed = experiment.with_counters(tick)
             if watched:
-                weighed = weighed.with_detector(traffic.detector(rng, tick))
+                weighed = weighed.with_detector(traffic.detector(rng, tick, time=since))
             experiment = weighed if inside.all() else choose(inside, weighed, experiment)
             counted += np.asarray(tick.requests.candidate)
             harm = inside & harmed(experiment)

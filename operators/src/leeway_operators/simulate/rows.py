@@ -1,6 +1,7 @@
 """The acceptance bars of the tests, row by row: what they were chosen by, and what every change must keep to."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from leeway_operators.evidence.findings import GATES
@@ -42,6 +43,7 @@ def every_simulation() -> Sequence[Simulation]:
         late_harm(),
         *labels(),
         *sample_ratio(),
+        *late_labels(),
     ]
 
 
@@ -257,6 +259,30 @@ def labels() -> list[Simulation]:
         Simulation(scenario=judged(0.0), start=start, bars=(costs,), rollouts=1000),
         Simulation(scenario=judged(0.02), start=start, bars=(wrong,)),
     ]
+
+
+def late_labels() -> list[Simulation]:
+    """Row 12 again, with weights and losses that change before any label comes; last, as seeds go by place."""
+
+    def judged(excess: float) -> Simulation:
+        stable, candidate = Arm(errors=constant(0), loss=0.05), Arm(errors=constant(0), loss=0.05 + excess)
+        traffic = Traffic(rps=5, stable=stable, candidate=candidate, hardness=lambda time: 0.3 * time / (2 * HOUR))
+        what = (
+            "loss of both from 0.05 to 0.35 over 2 h, half an hour each at 5 to 50 %, 5/s, "
+            f"all labels together at the end, {f'candidate +{excess:g}' if excess else 'equal'}: rolled back"
+        )
+        bar = _share(12, what, SHIPPED)
+        if excess:
+            bar = replace(bar, must=0.95, figure=tempted, least=True)
+        return Simulation(
+            scenario=Scenario(
+                traffic=traffic, duration=2 * HOUR, tick=60.0, hold=HOUR / 2, detected=True, labels_at=2 * HOUR
+            ),
+            start=asked(begin("labels", alpha=SHIPPED), harmed),
+            bars=(bar,),
+        )
+
+    return [judged(0.0), judged(0.05)]
 
 
 def sample_ratio() -> list[Simulation]:

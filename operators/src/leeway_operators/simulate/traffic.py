@@ -58,6 +58,7 @@ class Traffic:
         rps: per second, both arms together; arrivals are Poisson.
         burst: intraclass correlation of the errors of one arm within one tick; 0: independent requests.
         label_share: of the predictions, that get a label in the tick they were made.
+        hardness: of the world, added to the loss of both versions.
     """
 
     rps: float
@@ -65,6 +66,7 @@ class Traffic:
     candidate: Arm
     burst: float = 0.0
     label_share: float = 1.0
+    hardness: Rate = NEVER
 
     def counters(
         self,
@@ -114,15 +116,15 @@ class Traffic:
             weight=None if shadow else weight,
         )
 
-    def detector(self, rng: np.random.Generator, counters: CounterTick) -> DetectorTick:
+    def detector(self, rng: np.random.Generator, counters: CounterTick, *, time: float) -> DetectorTick:
         """What a drift detector would count of the same requests: one row each; pairs where all traffic is mirrored."""
         pairs, flips = Moments(), np.zeros(np.shape(counters.predicted.candidate))
         if counters.weight is None and self.candidate.score is not None and self.stable.score is not None:
             n, shift = np.asarray(counters.predicted.candidate), self.candidate.score - self.stable.score
             pairs, flips = Moments(n=n, sum=n * shift, sumsq=n * shift**2), _some(rng, n, abs(shift))
         return DetectorTick(
-            candidate=self._seen(rng, self.candidate, np.asarray(counters.predicted.candidate)),
-            stable=self._seen(rng, self.stable, np.asarray(counters.predicted.stable)),
+            candidate=self._seen(rng, self.candidate, np.asarray(counters.predicted.candidate), time),
+            stable=self._seen(rng, self.stable, np.asarray(counters.predicted.stable), time),
             pairs=pairs,
             flips=flips,
         )
@@ -134,13 +136,13 @@ class Traffic:
         spread = (1.0 - self.burst) / self.burst
         return _some(rng, requests, rng.beta(rate * spread, (1.0 - rate) * spread, requests.shape))
 
-    def _seen(self, rng: np.random.Generator, arm: Arm, rows: Counts) -> ArmTick:
+    def _seen(self, rng: np.random.Generator, arm: Arm, rows: Counts, time: float) -> ArmTick:
         whole = rows.astype(np.int64)
         outputs = {} if arm.score is None else {"score": scores(rng, rows, arm.score)}
         losses: tuple[Moments, ...] = ()
         if arm.loss is not None:
             labelled = _some(rng, rows, self.label_share)
-            wrong = _some(rng, labelled, arm.loss)
+            wrong = _some(rng, labelled, arm.loss + self.hardness(time))
             losses = (Moments(n=labelled, sum=wrong, sumsq=wrong),)
         return ArmTick(
             requests=rows,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leeway_operators.evidence.experiment import Experiment
-from leeway_operators.evidence.ticks import CounterTick, DetectorTick
+from leeway_operators.evidence.ticks import CounterTick, DetectorTick, Moments
 from leeway_operators.simulate.batch import Flags, keep, spread
 from leeway_operators.simulate.traffic import Traffic
 
@@ -66,6 +66,7 @@ class Scenario:
         ratio: whether the tests are told the weight, and so look at the sample ratio.
         routed: the odds of reaching the candidate, over what the weight says.
         detected: whether a drift detector watches too.
+        labels_at: seconds; the labels of all predictions until then come together. None: each comes at once.
     """
 
     traffic: Traffic
@@ -76,6 +77,7 @@ class Scenario:
     ratio: bool = False
     routed: float = 1.0
     detected: bool = False
+    labels_at: float | None = None
 
     def weight_at(self, time: float) -> float:
         """The candidate's share."""
@@ -123,10 +125,13 @@ def watch(scenario: Scenario, watchers: Sequence[Watcher], *, rollouts: int, rng
     live, time, watching = np.arange(rollouts), 0.0, list(watchers)
     requests, labels = np.zeros(rollouts), np.zeros(rollouts)
     found: list[Answer] = []
+    late = _Late()
     while time < scenario.duration and live.size:
         counters, detector = _tick(scenario, time, live.size, rng)
         time += scenario.tick
         requests[live] += counters.requests.candidate
+        if detector is not None and scenario.labels_at is not None:
+            detector = late.after(detector, come=time >= scenario.labels_at)
         if detector is not None:
             labels[live] += sum(losses.n for losses in detector.candidate.losses)
         answers = [flags for watcher in watching for flags in watcher.look(counters, detector)]
@@ -138,7 +143,36 @@ def watch(scenario: Scenario, watchers: Sequence[Watcher], *, rollouts: int, rng
         # Going on with the rest alone is quicker, but costs a copy of the state.
         if open_.mean() < _WORTH_A_COPY:
             live, watching = live[open_], [watcher.keep(open_) for watcher in watching]
+            late.keep(open_)
     return found
+
+
+class _Late:
+    """Labels that wait until all of them come together, each tick's predictions a block of their own."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Moments, Moments]] = []
+
+    def after(self, tick: DetectorTick, *, come: bool) -> DetectorTick:
+        """A tick with the labels that come in it, those of its own predictions the last."""
+        self._waiting += zip(tick.candidate.losses, tick.stable.losses, strict=True)
+        told: list[tuple[Moments, Moments]] = []
+        if come:
+            told, self._waiting = self._waiting, []
+        return replace(
+            tick,
+            candidate=replace(tick.candidate, losses=tuple(candidate for candidate, _ in told)),
+            stable=replace(tick.stable, losses=tuple(stable for _, stable in told)),
+        )
+
+    def keep(self, rows: Flags) -> None:
+        """Only these rollouts."""
+        self._waiting = [(_of(rows, candidate), _of(rows, stable)) for candidate, stable in self._waiting]
+
+
+def _of(rows: Flags, moments: Moments) -> Moments:
+    n, total, squares = (np.asarray(value)[rows] for value in (moments.n, moments.sum, moments.sumsq))
+    return Moments(n=n, sum=total, sumsq=squares)
 
 
 def _tick(
@@ -149,7 +183,7 @@ def _tick(
     counters = scenario.traffic.counters(
         rng, time=time, seconds=scenario.tick, weight=odds / (1.0 + odds), rollouts=rollouts
     )
-    detector = scenario.traffic.detector(rng, counters) if scenario.detected else None
+    detector = scenario.traffic.detector(rng, counters, time=time) if scenario.detected else None
     return replace(counters, weight=said if scenario.ratio else None), detector
 
 
