@@ -21,8 +21,8 @@ from leeway_serving.server import serve
 def main() -> int:
     """Runs the server with the fault; 0 after a drained stop, 2 for a wrong command line or fault."""
     started = time.perf_counter()
-    settings = settings_from(sys.argv[1:], os.environ)
     try:
+        settings = settings_from(sys.argv[1:], os.environ)
         fault = fault_of(os.environ.get("FAULT", ""))
     except ValueError as error:
         sys.stderr.write(f"leeway-serve-faulty: {error}\n")
