@@ -7,13 +7,16 @@ from typing import Any, cast
 import httpx
 import kubernetes.client as k8s
 import pytest
+import urllib3
 
 from leeway_operators.shell.source import SourceError
+from leeway_operators.verify.core.faults import Create, Delete, Scale
 from leeway_operators.verify.core.finding import Finding
 from leeway_operators.verify.shell.cluster import Cluster, RefusedError
 from leeway_operators.verify.shell.main import patient
 from leeway_operators.verify.shell.prometheus import Direct, HttpPrometheus
 from leeway_operators.verify.shell.proxy import Proxied, service_path
+from leeway_operators.verify.shell.world import InjectionError, Posted, RealWorld, Routed
 
 Answers = Mapping[str, Any]
 URL = "http://prometheus.monitoring.svc:9090"
@@ -187,3 +190,112 @@ def test_what_is_missing_is_looked_for_again_for_as_long_as_is_asked(seconds: fl
     found = patient(lambda: answers.pop(0), seconds, monotonic=lambda: sum(slept), sleep=slept.append)
     assert len(slept) == looks - 1
     assert found == (none if looks == 4 else gap)
+
+
+class Changing:
+    """An API server of one Deployment and the PodMonitors, which remembers what it was told."""
+
+    def __init__(self, replicas: int = 2) -> None:
+        self.replicas = replicas
+        self.monitors: dict[str, Any] = {}
+        self.lost = 0
+
+    def cluster(self) -> Cluster:
+        changing = self
+
+        class Answer:
+            def __init__(self, status: int, body: Any) -> None:
+                self.status, self.reason, self._body = status, "Because", body
+
+            def read(self) -> bytes:
+                return json.dumps(self._body).encode()
+
+        class Client:
+            def param_serialize(self, **of: Any) -> tuple[str, str, Any]:
+                return of["method"], of["resource_path"], of.get("body")
+
+            def call_api(self, method: str, path: str, body: Any, **_: Any) -> Answer:
+                return Answer(*changing.answer(method, path, body))
+
+        return Cluster(cast("k8s.ApiClient", Client()))
+
+    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        name = path.rpartition("/")[2]
+        match method:
+            case "PATCH" if self.lost:
+                self.lost -= 1
+                raise urllib3.exceptions.ProtocolError("the connection was lost")
+            case "PATCH":
+                self.replicas = body["spec"]["replicas"]
+                return 200, {}
+            case "POST":
+                taken = body["metadata"]["name"] in self.monitors
+                self.monitors.setdefault(body["metadata"]["name"], body)
+                return (409 if taken else 201), {}
+            case "DELETE":
+                return 200, self.monitors.pop(name, {})
+        return 200, self.monitors.get(name, {"spec": {"replicas": self.replicas}})
+
+
+def world(api: Changing, inbox: Callable[[], list[str]] = list) -> RealWorld:
+    live, _ = asked({"/api/v1/alerts": success({"alerts": []})})
+    return RealWorld(api.cluster(), live, inbox, lambda _: None)
+
+
+def test_a_deployment_gets_its_replicas_back_also_when_the_connection_is_lost_for_a_moment() -> None:
+    api = Changing(replicas=2)
+    undo = world(api).change(Scale("models", "operator"))
+    assert (api.replicas, undo) == (0, Scale("models", "operator", 2))
+    api.lost = 1
+    world(api).change(undo)
+    assert api.replicas == 2
+
+
+def test_a_deployment_without_replicas_and_a_monitor_that_is_there_are_no_faults() -> None:
+    with pytest.raises(InjectionError, match="no replicas already"):
+        world(Changing(replicas=0)).change(Scale("models", "operator"))
+    api, body = Changing(), {"metadata": {"namespace": "models", "name": "leeway-verify"}}
+    undo = world(api).change(Create(body))
+    assert undo == Delete("models", "leeway-verify")
+    with pytest.raises(InjectionError, match="kubectl -n models delete podmonitor leeway-verify"):
+        world(api).change(Create(body))
+    assert world(api).change(undo) == Create(body)
+    assert api.monitors == {}
+
+
+def test_messages_are_those_of_the_stub_or_what_alertmanager_routes() -> None:
+    assert Posted("http://stub", lambda _: ["text", {"text": "[FIRING:1] A"}])() == ["text", '{"text": "[FIRING:1] A"}']
+    with pytest.raises(SourceError, match="no list"):
+        Posted("http://stub", lambda _: {})()
+    alert = {
+        "fingerprint": "f",
+        "status": {"state": "active"},
+        "labels": {"alertname": "DetectorDown"},
+        "annotations": {"description": "No detector."},
+        "receivers": [{"name": "models/leeway/slack"}],
+    }
+    active = [{"url": "http://10.0.0.9:9093/api/v2/alerts"}]
+    live, _ = asked({"/api/v1/alertmanagers": success({"activeAlertmanagers": active})})
+    answers = [[], [alert, {**alert, "fingerprint": "g", "status": {"state": "suppressed"}}], []]
+    routed = Routed(live, lambda *_: answers.pop(0))
+    line = "DetectorDown to models/leeway/slack: No detector."
+    assert [list(routed()) for _ in range(3)] == [[], [f"FIRING {line}"], [f"FIRING {line}", f"RESOLVED {line}"]]
+
+
+def test_an_inbox_that_does_not_answer_for_a_moment_forgets_nothing() -> None:
+    answers: list[Any] = [["first"], SourceError("gone")]
+
+    def inbox() -> list[str]:
+        answer = answers.pop(0)
+        if isinstance(answer, SourceError):
+            raise answer
+        return cast("list[str]", answer)
+
+    real = world(Changing(), inbox)
+    assert [list(real.told()), list(real.told())] == [["first"], ["first"]]
+
+
+def test_only_alerts_that_fire_count() -> None:
+    alerts = [{"labels": {"alertname": name}, "state": name} for name in ("pending", "firing")]
+    live, _ = asked({"/api/v1/alerts": success({"alerts": alerts})})
+    assert live.firing() == [{"alertname": "firing"}]

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from leeway_operators.cli.table import columns
+from leeway_operators.verify.core.drive import Followed
 from leeway_operators.verify.core.finding import Finding
 
 _HEADER = ("WHAT", "USED BY", "VERDICT", "WHY", "NEXT")
@@ -25,6 +27,20 @@ def table(findings: Sequence[Finding]) -> str:
     return "\n".join([*lines, "", summary(findings)])
 
 
+def followed(outcomes: Sequence[Followed]) -> str:
+    """One line for each fault that was injected: what was promised, and what came of it."""
+    header = ("ALERT", "PROMISED", "FIRED", "TOLD", "RESOLVED", "VERDICT", "MESSAGE")
+    rows = [header]
+    for one in outcomes:
+        times = (_seconds(one.promised), _seconds(one.fired), _seconds(one.told), _seconds(one.resolved))
+        rows.append((one.alert, *times, "missing" if one.gap else "found", one.gap or _cut(one.text, _WIDEST[4])))
+    return columns(rows)
+
+
+def _seconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.0f} s"
+
+
 def summary(findings: Sequence[Finding]) -> str:
     """The counts of the verdicts."""
     counts = Counter(finding.verdict for finding in findings)
@@ -33,10 +49,11 @@ def summary(findings: Sequence[Finding]) -> str:
     return f"{counts['found']} found, {counts['expected']} absent for a reason, {gaps} missing: {ending}"
 
 
-def document(findings: Sequence[Finding]) -> str:
-    """JSON: `{"gaps": n, "findings": […]}`."""
-    gaps = sum(finding.verdict == "missing" for finding in findings)
-    return json.dumps({"gaps": gaps, "findings": [asdict(finding) for finding in findings]}, indent=2)
+def document(findings: Sequence[Finding], outcomes: Sequence[Followed] = ()) -> str:
+    """JSON: `{"gaps": n, "findings": […], "faults": […]}`."""
+    gaps = sum(finding.verdict == "missing" for finding in findings) + sum(bool(one.gap) for one in outcomes)
+    told = {"findings": [asdict(finding) for finding in findings], "faults": [asdict(one) for one in outcomes]}
+    return json.dumps({"gaps": gaps, **told}, indent=2)
 
 
 def _row(finding: Finding) -> tuple[str, ...]:

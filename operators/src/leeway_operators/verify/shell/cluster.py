@@ -1,10 +1,12 @@
-"""What the proof reads of a cluster; with a kubeconfig also the way to services that are only reachable inside."""
+"""The API server: what the proof reads of a cluster, and the few things that a fault changes."""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import kubernetes.client as k8s
+import stamina
+import urllib3
 
 from leeway_operators.verify.core.proof import Inventory
 from leeway_operators.verify.core.uses import Manifest
@@ -26,12 +28,16 @@ _LABELLED = {
 _SELECTING = {"Prometheus": f"{_MONITORING}/v1/prometheuses", "Alertmanager": f"{_MONITORING}/v1/alertmanagers"}
 
 
+# What can be asked twice with one result is: a fault is undone through a moment without an API server.
+_again = stamina.retry(on=urllib3.exceptions.HTTPError, attempts=6, timeout=60.0)
+
+
 class RefusedError(Exception):
     """The API server does not let us; the text is its own."""
 
 
 class Cluster:
-    """Reads over the API server, nothing else."""
+    """Objects as plain dictionaries."""
 
     def __init__(self, client: k8s.ApiClient) -> None:
         self._client = client
@@ -87,20 +93,73 @@ class Cluster:
             RefusedError: it may not be read.
             kubernetes.client.ApiException: any other answer.
         """
+        found = self.read(path, query)
+        return found if isinstance(found, dict) else {}
+
+    def read(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+        """The same, for whatever JSON a proxied address answers with.
+
+        Raises:
+            RefusedError: it may not be read.
+            kubernetes.client.ApiException: any other answer.
+        """
+        return self._call("GET", path, query=query)
+
+    @_again
+    def patch(self, path: str, change: Mapping[str, Any]) -> None:
+        """Merge a change into an object.
+
+        Raises:
+            RefusedError: it may not be changed.
+            kubernetes.client.ApiException: any other answer.
+        """
+        self._call("PATCH", path, body=change, media="application/merge-patch+json")
+
+    def create(self, path: str, body: Mapping[str, Any]) -> None:
+        """Create an object in a collection.
+
+        Raises:
+            RefusedError: it may not be created.
+            kubernetes.client.ApiException: any other answer, 409 if there is one of that name.
+        """
+        self._call("POST", path, body=body)
+
+    @_again
+    def delete(self, path: str) -> None:
+        """Delete an object; one that is gone is no error.
+
+        Raises:
+            RefusedError: it may not be deleted.
+            kubernetes.client.ApiException: any other answer.
+        """
+        self._call("DELETE", path)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        media: str = "application/json",
+    ) -> Any:
         serialized = self._client.param_serialize(
-            method="GET",
+            method=method,
             resource_path=path,
             query_params=list((query or {}).items()),
-            header_params={"Accept": "application/json"},
+            header_params={"Accept": "application/json", "Content-Type": media},
+            body=body,
             auth_settings=["BearerToken"],
         )
         answer = self._client.call_api(*serialized, _request_timeout=_TIMEOUT)
         text = answer.read()
-        if answer.status == _NOT_FOUND:
+        if answer.status == _NOT_FOUND and method in ("GET", "DELETE"):
             return {}
         if answer.status == _FORBIDDEN:
             raise RefusedError(str(json.loads(text).get("message", "forbidden")))
         if answer.status >= 400:  # noqa: PLR2004 HTTP's line between answers and errors
             raise k8s.ApiException(status=answer.status, reason=str(answer.reason), body=text.decode(errors="replace"))
-        found = json.loads(text)
-        return found if isinstance(found, dict) else {}
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise k8s.ApiException(status=answer.status, reason="and no JSON") from error

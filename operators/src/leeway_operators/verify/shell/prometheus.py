@@ -8,8 +8,8 @@ import httpx
 
 from leeway_operators.shell.source import Source, SourceError
 
-# Base address, path, parameters → the answer's JSON object.
-Ask = Callable[[str, str, Mapping[str, str]], Mapping[str, Any]]
+# Base address, path, parameters → the answer's JSON.
+Ask = Callable[[str, str, Mapping[str, str]], Any]
 _SECONDS = 15.0
 
 
@@ -57,7 +57,8 @@ class HttpPrometheus:
         if family not in self._declared:
             return ()
         answer = self._ask(self._url, "api/v1/targets/metadata", {"metric": family, "limit": "1000"})
-        return sorted({entry["target"].get("job", "") for entry in answer.get("data") or []})
+        entries = answer.get("data") if isinstance(answer, dict) else None
+        return sorted({entry["target"].get("job", "") for entry in entries or []})
 
     def targets(self) -> Sequence[Mapping[str, Any]]:
         """See `Prometheus`."""
@@ -78,12 +79,20 @@ class HttpPrometheus:
             answer = self._ask(alertmanager, "api/v2/status", {})
         except SourceError:
             return None
-        return str((answer.get("config") or {}).get("original", ""))
+        return str((answer.get("config") or {}).get("original", "")) if isinstance(answer, dict) else None
+
+    def firing(self) -> Sequence[Mapping[str, str]]:
+        """Labels of the alerts that fire.
+
+        Raises:
+            SourceError: there was no answer.
+        """
+        return [one["labels"] for one in self._data("alerts", {}).get("alerts") or [] if one["state"] == "firing"]
 
     def _data(self, what: str, parameters: Mapping[str, str]) -> Mapping[str, Any]:
         answer = self._ask(self._url, f"api/v1/{what}", parameters)
-        data = answer.get("data")
-        if answer.get("status") != "success" or not isinstance(data, dict):
+        data = answer.get("data") if isinstance(answer, dict) else None
+        if not isinstance(answer, dict) or answer.get("status") != "success" or not isinstance(data, dict):
             raise SourceError(
                 f"{self._url} answered {what} with something that is not of Prometheus: is the URL right?"
             )

@@ -19,8 +19,8 @@ class Proxied:
         self._cluster = cluster
         self._paths: dict[str, str] = {}
 
-    def __call__(self, base: str, path: str, parameters: Mapping[str, str]) -> Mapping[str, Any]:
-        """The answer's JSON object.
+    def __call__(self, base: str, path: str, parameters: Mapping[str, str]) -> Any:
+        """The answer's JSON.
 
         Raises:
             SourceError: there is none; the text says why.
@@ -28,7 +28,7 @@ class Proxied:
         try:
             if base not in self._paths:
                 self._paths[base] = service_path(base) or self._pod_path(base)
-            return self._cluster.get(f"{self._paths[base]}/{path}", parameters)
+            return self._cluster.read(f"{self._paths[base]}/{path}".rstrip("/"), parameters)
         except RefusedError as error:
             raise SourceError(f"the API server gives no way to {base}: {error}") from error
         except k8s.ApiException as error:
