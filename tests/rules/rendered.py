@@ -14,9 +14,12 @@ FILES = CHART / "files/rules"
 ALERTS = sorted(path.stem for path in (FILES / "alerts").glob("*.yaml"))
 GRAFANA = "https://grafana.example.com"
 
-# What the rules are tested as: a platform with two models, of which one has a team.
+# What the rules are tested as: a platform with two models, one with a team, one with an objective of its own.
 VALUES: Manifest = {
-    "models": {"flights": model(team="aviation"), "fares": model(hostnames=["fares.leeway.internal"])},
+    "models": {
+        "flights": model(team="aviation"),
+        "fares": model(hostnames=["fares.leeway.internal"], slo={"availability": 0.9}),
+    },
     "monitoring": {"grafana": {"url": GRAFANA}},
 }
 

@@ -44,7 +44,10 @@ def test_an_alert_fires_and_says_as_its_cases_expect(folder: Path, name: str) ->
 
 @pytest.mark.parametrize("name", ALERTS)
 def test_the_cases_show_an_alert_firing_and_silent_and_without_any_data(name: str) -> None:
-    tests = yaml.safe_load((CASES / f"{name}.yaml").read_text())["tests"]
+    whole = yaml.safe_load((CASES / f"{name}.yaml").read_text())
+    # Else promtool evaluates groups in any order, and what is recorded reaches the alert a minute late now and then.
+    assert len(whole["rule_files"]) == 1 or whole["group_eval_order"][-1] == name
+    tests = whole["tests"]
     checks = [check for test in tests for check in test["alert_rule_test"]]
     assert {check["alertname"] for check in checks} == {name}
     alerts = [alert for check in checks for alert in check.get("exp_alerts", [])]

@@ -119,6 +119,11 @@ Both alerts of one objective, as YAML: (dict "root" $ "alert" "speed" "severity"
 Traffic goes to [[ range $i, $_ := query (printf "max by (slot, version) (leeway_rollout_weight{namespace='%s',model='%s'}) > 0" $labels.namespace $labels.model) | sortByLabel "slot" ]][[ if $i ]] and [[ end ]]version [[ .Labels.version ]] ([[ .Value ]]%)[[ else ]]versions that the operator does not tell[[ end ]].
 {{- end -}}
 
+{{/* For a description: the time that a prediction of the model may take. */}}
+{{- define "leeway.rules.threshold" -}}
+[[ with query (printf "model:leeway_latency_threshold:seconds{namespace='%s',model='%s'}" $labels.namespace $labels.model) ]][[ . | first | value | humanizeDuration ]][[ end ]]
+{{- end -}}
+
 {{/* For a description: the features that a detector finds furthest over their threshold. */}}
 {{- define "leeway.rules.features" -}}
 [[ with query (printf "topk(3, leeway_drift_feature_score_ratio{namespace='%s',model='%s',version='%s',detector='%s'} >= 1)" $labels.namespace $labels.model $labels.version $labels.detector) | sortByLabel "feature" ]] Over their threshold: [[ range $i, $_ := . ]][[ if $i ]], [[ end ]][[ .Labels.feature ]] ([[ printf "%.1f" .Value ]] times)[[ end ]].[[ end ]]
