@@ -19,7 +19,7 @@ from leeway_dashboards.boards import BOARDS, CONDITIONAL
 from leeway_dashboards.drawing.page import draw
 from leeway_dashboards.drawing.panels import Answers
 from leeway_dashboards.live import Gap, Get, PrometheusError, Span, Values, ask, choices, connect, gaps
-from leeway_dashboards.queries import Dashboard, QueryError, of_panel, queries
+from leeway_dashboards.queries import Dashboard, QueryError, of_panel, queries, variables
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -110,7 +110,9 @@ def _draw(arguments: argparse.Namespace) -> int:
         get = connect(client)
         for board in boards():
             if arguments.only in (None, board["uid"]):
-                values = next(choices(get, board, span, _given(arguments)))
+                # A dashboard of many models shows them all.
+                given = {} if all(one.several for one in variables(board)) else _given(arguments)
+                values = next(choices(get, board, span, given))
                 path = directory / f"{board['uid']}.png"
                 draw(board, partial(_answers, get, board, values, span), values, span, path)
                 sys.stdout.write(f"{path}\n")

@@ -31,14 +31,14 @@ def scores() -> Panel:
     """Scores of the detectors."""
     text = "Score of each detector over its calibrated threshold: from 1 on it has something to say."
     expr = f"max by (version, detector, reference) (leeway_drift_score_ratio{{{VERSION}}})"
-    return over_time("Score over threshold", text, "none", steps=ALARM).with_target(query(expr, WHO))
+    return over_time("Score over threshold", text, "none", steps=ALARM).height(11).with_target(query(expr, WHO))
 
 
 def detected() -> Panel:
     """Alarms."""
     text = "When a detector had an alarm, which takes more than one window over the threshold."
     expr = f"max by (version, detector, reference) (leeway_drift_detected{{{VERSION}}})"
-    panel = states("Alarms", text, {0: ("", "transparent"), 1: ("Alarm", "red")}).height(8)
+    panel = states("Alarms", text, {0: ("", "transparent"), 1: ("Alarm", "red")}).height(11)
     return panel.with_target(query(expr, WHO))
 
 
@@ -46,7 +46,7 @@ def insufficient() -> Panel:
     """Detectors that cannot judge."""
     text = "When a detector could not judge: no profile, too few rows, or too many lost. No data is never good news."
     expr = f"max by (version, detector, reference) (leeway_drift_insufficient{{{VERSION}}})"
-    panel = states("Cannot judge", text, {0: ("", "transparent"), 1: ("Insufficient", "orange")}).height(8)
+    panel = states("Cannot judge", text, {0: ("", "transparent"), 1: ("Insufficient", "orange")}).height(11)
     return panel.with_target(query(expr, WHO))
 
 
@@ -54,7 +54,7 @@ def window() -> Panel:
     """The open window."""
     text = "Rows in the window that is being filled; it closes when the profile's rows and seconds are both reached."
     expr = f"max by (version) (leeway_drift_window_rows{{{VERSION}}})"
-    return over_time("Rows in the open window", text, "none").with_target(query(expr, "{{version}}"))
+    return over_time("Rows in the open window", text, "none").height(11).with_target(query(expr, "{{version}}"))
 
 
 def features() -> Panel:

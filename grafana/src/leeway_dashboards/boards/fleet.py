@@ -116,7 +116,8 @@ def table() -> Panel:
         .with_target(rows(f"{failed} / ({total} > 0)", ref="D"))
         .with_target(
             rows(
-                f"histogram_quantile(0.99, sum by (namespace, model, le) (rate({buckets}[$__rate_interval])))",
+                # Without requests the quantile is no number, and the cell stays empty.
+                f"histogram_quantile(0.99, sum by (namespace, model, le) (rate({buckets}[$__rate_interval]))) >= 0",
                 ref="E",
             )
         )

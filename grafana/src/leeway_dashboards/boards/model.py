@@ -34,7 +34,8 @@ def versions() -> Panel:
     """A row for each version."""
     by = f"by ({SIDE})"
     total = f"sum {by} (rate({REQUESTS}[$__rate_interval]))"
-    seconds = f"histogram_quantile(%s, sum by ({SIDE}, le) (rate({BUCKETS}[$__rate_interval])))"
+    # Without requests a quantile is no number, and its cell stays empty.
+    seconds = f"histogram_quantile(%s, sum by ({SIDE}, le) (rate({BUCKETS}[$__rate_interval]))) >= 0"
     panel = grid(
         "Versions",
         "A row for each version and slot: its pods and how it answers now. An empty cell is a value that is not known.",

@@ -71,9 +71,9 @@ def snapshot_age() -> Panel:
 
 def streams() -> Panel:
     """Streams that were refused."""
-    expr = "sum(leeway_drift_streams_refused_total)"
-    text = "Events of versions that were one too many for the detector, since its start."
-    return number("Streams refused", text, "none", steps=DOWN).with_target(now(expr))
+    expr = "sum(increase(leeway_drift_streams_refused_total[$__range]))"
+    text = "Events, within the time range, of versions that were one too many for the detector: nobody watches those."
+    return number("Events of refused streams", text, "none", steps=DOWN).decimals(0).with_target(now(expr))
 
 
 def targets() -> Panel:
@@ -132,11 +132,17 @@ def strays() -> Panel:
 
 def lost() -> Panel:
     """Lost events."""
-    text = "Share of the events that arrived and did not reach a window: dropped, late, broken or refused."
+    text = (
+        "Share of the events that arrived and did not reach a window: dropped, late, broken or refused. Those of no "
+        "version count among all."
+    )
     gone = f"sum by (model) (rate(leeway_drift_events_total{{{MODEL},{LOST}}}[$__rate_interval]))"
     everything = f"sum by (model) (rate(leeway_drift_events_total{{{MODEL}}}[$__rate_interval]))"
     panel = over_time("Lost events", text, "percentunit", steps=((None, "green"), (0.01, "orange")))
-    return panel.with_target(query(f"{gone} / ({everything} > 0)", "{{model}}"))
+    of_all, rates = f"{{{LOST}}}", "sum(rate(leeway_drift_events_total%s[$__rate_interval]))"
+    return panel.with_target(query(f"{gone} / ({everything} > 0)", "{{model}}")).with_target(
+        query(f"{rates % of_all} / ({rates % ''} > 0)", "all", ref="B")
+    )
 
 
 def coverage() -> Panel:

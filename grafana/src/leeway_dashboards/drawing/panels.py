@@ -22,7 +22,11 @@ Panel = Mapping[str, Any]
 PALETTE = ("#73bf69", "#fade2a", "#5794f2", "#ff9830", "#f2495c", "#b877d9", "#37872d", "#8ab8ff", "#ffcb7d", "#ff7383")
 TEXT, FAINT, GRID = "#ccccdc", "#8e8e9c", "#2c3235"
 _MOST = 12
-"""Names in a legend, rows in a table and bars that fit; how many are left out is said."""
+"""Bars that fit."""
+_DIGIT = 5.0
+"""Pixels of a letter in a legend."""
+_LINE = 0.2
+"""Inches of a table's row."""
 
 
 _DAY = 86400.0
@@ -136,15 +140,19 @@ def _over(axes: Axes, span: Span) -> None:
 
 def _legend(axes: Axes) -> None:
     handles, names = axes.get_legend_handles_labels()
-    if len(names) > _MOST:
-        names = [*names[: _MOST - 1], f"and {len(names) - _MOST + 1} more"]
+    longest = max(map(len, names), default=0)
+    wide = axes.get_window_extent().width / _DIGIT
+    beside = max(1, min(4, int(wide / (longest + 6))))
+    most = 3 * beside
+    if len(names) > most:
+        names = [*names[: most - 1], f"and {len(names) - most + 1} more"]
     if any(names):
         axes.legend(
             handles[: len(names)],
             names,
             loc="upper left",
             bbox_to_anchor=(-0.01, -0.1),
-            ncols=4 if len(names) > 3 else len(names),  # noqa: PLR2004 - a line of them
+            ncols=beside,
             fontsize=6.5,
             frameon=False,
             labelcolor=TEXT,
@@ -215,12 +223,13 @@ def grid(axes: Axes, panel: Panel, answers: Answers, _: Span) -> None:
     rows = ordered(joined([(query.ref, series) for query, series in answers]), columns)
     axes.set_axis_off()
     places = [0.005 + place / len(columns) for place in range(len(columns))]
-    height = 1 / (max(_MOST, 1) + 1)
+    fitting = int(axes.get_window_extent().height / (_LINE * axes.get_figure(root=True).dpi))  # type: ignore[union-attr] # it is in one
+    height, most = 1 / fitting, fitting - 2
     for place, name in zip(places, columns, strict=True):
         properties = _overrides(panel, name)
         at: dict[str, Any] = {"transform": axes.transAxes, "fontsize": 7.5, "va": "center"}
         axes.text(place, 1 - height / 2, properties["displayName"], color="#6e9fff", **at)
-        for line, row in enumerate(rows[:_MOST], start=1):
+        for line, row in enumerate(rows[:most], start=1):
             value = row.get(name, "")
             shade = TEXT
             if isinstance(value, float):
@@ -228,8 +237,8 @@ def grid(axes: Axes, panel: Panel, answers: Answers, _: Span) -> None:
                     shade = colour(value, properties["thresholds"])
                 value = written(value, properties.get("unit", "short"), properties.get("decimals"))
             axes.text(place, 1 - height * (line + 0.5), value[:40], color=shade, **at)
-    if len(rows) > _MOST:
-        axes.text(0.005, -0.02, f"and {len(rows) - _MOST} more", color=FAINT, fontsize=7, transform=axes.transAxes)
+    if len(rows) > most:
+        axes.text(0.005, 0.02, f"and {len(rows) - most} more", color=FAINT, fontsize=7, transform=axes.transAxes)
     if not rows:
         axes.text(0.5, 0.4, "no data", color=FAINT, fontsize=14, ha="center", transform=axes.transAxes)
 
