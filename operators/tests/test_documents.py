@@ -32,7 +32,9 @@ from leeway_operators.core.model import (
     Weights,
     other,
 )
+from leeway_operators.core.served import Run
 from leeway_operators.evidence.findings import GATES, Finding, Side, Verdict
+from leeway_operators.evidence.ticks import Moments
 from tests.rollouts import ERRORS, LABELS, LATENCY, body, canary, rejected, rollout
 from tests.world import World, rollout_schema
 
@@ -63,6 +65,9 @@ def findings(**kept: st.SearchStrategy[Any]) -> st.SearchStrategy[Finding]:
 full = st.lists(findings(reason=words, progress=st.none() | numbers), max_size=3).map(tuple)
 short = st.lists(findings(reason=st.just(""), progress=st.none()), max_size=3).map(tuple)
 decisions = st.builds(Decision, time=times, what=words, weight=st.integers(0, 100), why=words, findings=short)
+moments = st.builds(Moments, n=st.floats(0, 20), sum=st.floats(0, 20), sumsq=st.floats(0, 20))
+seconds = times.map(datetime.timestamp)
+runs = st.builds(Run, begin=seconds, end=seconds, waiting=st.tuples(moments, moments))
 analyses = st.builds(
     Analysis,
     began=times,
@@ -70,6 +75,7 @@ analyses = st.builds(
     step_since=times,
     step_requests=st.floats(0, 1e9),
     evidence_since=st.none() | times,
+    runs=st.lists(runs, max_size=2).map(tuple),
     looked=st.none() | times,
     experiment=st.none() | json_objects,
     counters=json_objects,

@@ -4,6 +4,7 @@ The whole way of a label: from what the drift detector tells to whether a versio
 fixed seeds. Every loss is 0 or 1.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from leeway_operators.core.analysis import Arms, looked
-from leeway_operators.core.comparing import compared
+from leeway_operators.core.comparing import Compared, compared
 from leeway_operators.core.evidence import DetectorReading, Evidence, Missing
 from leeway_operators.core.model import Analysis, Arm, Release
 from leeway_operators.core.served import Run
@@ -26,7 +27,7 @@ from tests.world import World
 
 BEGAN = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 CHANGED, CAME = BEGAN + 3600.0, BEGAN + 7200.0
-RUNS = [(BEGAN, CHANGED)]
+RUNS: tuple[Run, ...] = Run(begin=BEGAN, end=CHANGED), Run(begin=CHANGED)
 SHARES = (0.05, 0.5)
 """Of the candidate, in the first hour and in the second."""
 ROLLOUTS = 100
@@ -88,7 +89,7 @@ def reading(*arms: Losses) -> DetectorReading:
     return DetectorReading(epoch="e", cursor="e:1", coverage={}, ticks=(tick,))
 
 
-def told(runs: list[Run], *arms: Losses) -> DetectorTick:
+def answer(runs: tuple[Run, ...], *arms: Losses) -> Compared:
     found = compared(
         reading(*arms),
         since=CHANGED,
@@ -101,7 +102,11 @@ def told(runs: list[Run], *arms: Losses) -> DetectorTick:
         runs=runs,
     )
     assert found.reason is None
-    return found.ticks[0]
+    return found
+
+
+def told(runs: tuple[Run, ...], *arms: Losses) -> DetectorTick:
+    return answer(runs, *arms).ticks[0]
 
 
 def pooled(tick: DetectorTick) -> DetectorTick:
@@ -161,6 +166,27 @@ def test_a_bad_version_that_served_more_of_the_better_hour_does_not_hide_there(p
     assert f"; minute by minute: higher by {finding.lower:.3f} to " in finding.reason
 
 
+def information(of: Experiment) -> float:
+    """What all labels together are worth."""
+    assert of.losses is not None
+    return float(of.losses.means.difference.whole.information)
+
+
+def test_labels_that_come_one_by_one_are_worth_nearly_as_much_as_together() -> None:
+    rng = np.random.default_rng(22)
+    singly, runs, every = experiment("labels"), RUNS, (Counter[float](), Counter[float]())
+    for _ in range(400):
+        slot, minute = int(rng.integers(2)), CHANGED + 60.0 * int(rng.integers(60))
+        every[slot][minute] += 1
+        arms: list[Losses] = [{}, {}]
+        arms[slot] = {minute: (1, 0)}
+        found = answer(runs, *arms)
+        singly, runs = singly.with_detector(found.ticks[0]), found.runs
+    ours, theirs = ({minute: (n, 0) for minute, n in arm.items()} for arm in every)
+    together = experiment("labels").with_detector(pooled(told(RUNS, ours, theirs)))
+    assert information(singly) >= 0.9 * information(together)
+
+
 @pytest.mark.parametrize(("remembered", "found"), [(True, "labels"), (False, None)])
 def test_few_labels_compare_over_all_the_minutes_of_a_step_that_is_remembered(
     busy: World, *, remembered: bool, found: str | None
@@ -176,7 +202,7 @@ def test_few_labels_compare_over_all_the_minutes_of_a_step_that_is_remembered(
         step_since=changed,
         evidence_since=changed,
         experiment=experiment("labels").document(),
-        runs=((began, changed),) if remembered else (),
+        runs=(Run(begin=BEGAN, end=CHANGED),) if remembered else (),
     )
     look = looked(
         strategy_of(busy.body["spec"]),
@@ -191,7 +217,7 @@ def test_few_labels_compare_over_all_the_minutes_of_a_step_that_is_remembered(
         now=came,
     )
     assert look.conclusion.harm == found
-    assert look.analysis.runs[-1] == (changed, came)
+    assert look.analysis.runs[-1] == Run(begin=CHANGED, end=CAME)
 
 
 def test_the_spans_that_are_remembered_hold_no_change_of_the_weights(busy: World) -> None:

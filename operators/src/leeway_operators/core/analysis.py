@@ -1,5 +1,6 @@
 """The comparison under way: when its sources are asked, and what their answers add."""
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -8,6 +9,7 @@ from datetime import datetime, timedelta
 from leeway_operators.core import comparing, counters
 from leeway_operators.core.evidence import CounterReading, DetectorReading, Evidence, Missing, Question
 from leeway_operators.core.model import Analysis, Arm, Rollout, Status
+from leeway_operators.core.served import NO_LOSSES, Run
 from leeway_operators.core.strategy import Strategy, strategy_of
 from leeway_operators.evidence.experiment import Experiment, Settings, UnreadableError
 from leeway_operators.evidence.findings import Conclusion, GateName
@@ -99,6 +101,7 @@ def fresh_step(analysis: Analysis, step: int, now: datetime) -> Analysis:
         step_since=now,
         step_requests=0.0,
         evidence_since=None,
+        runs=tuple(replace(run, waiting=NO_LOSSES) for run in analysis.runs),
         experiment=document,
         held=None,
     )
@@ -128,8 +131,7 @@ def looked(
     since, before = analysis.evidence_since or now, analysis.looked
     unavailable: dict[GateName, str] = {}
     experiment, lost = _read(analysis)
-    runs = (*_earlier(analysis, since), (since, now))
-    analysis = replace(analysis, looked=now, runs=runs[-_KEPT_RUNS:])
+    analysis = replace(analysis, looked=now, runs=_runs(analysis, since, now))
     if lost is not None:
         analysis = replace(analysis, step_since=now, step_requests=0.0, counters={})
 
@@ -249,12 +251,17 @@ def _detected(
         looked=before.timestamp() if before is not None else None,
         sample=sample,
         mirrored=mirrored,
-        runs=[(begin.timestamp(), end.timestamp()) for begin, end in _earlier(analysis, since)],
+        runs=(*analysis.runs[:-1], replace(analysis.runs[-1], end=math.inf)),
     )
+    runs = (*compared.runs[:-1], replace(compared.runs[-1], end=analysis.runs[-1].end))
     for tick in compared.ticks:
         experiment = experiment.with_detector(tick)
-    return experiment, replace(analysis, epoch=reading.epoch, cursor=reading.cursor), compared.reason
+    analysis = replace(analysis, epoch=reading.epoch, cursor=reading.cursor, runs=runs)
+    return experiment, analysis, compared.reason
 
 
-def _earlier(analysis: Analysis, since: datetime) -> tuple[tuple[datetime, datetime], ...]:
-    return tuple(run for run in analysis.runs if run[0] != since)
+def _runs(analysis: Analysis, since: datetime, now: datetime) -> tuple[Run, ...]:
+    """With this step's until now, the last."""
+    here = next((run for run in analysis.runs if run.begin == since.timestamp()), Run(begin=since.timestamp()))
+    earlier = [run for run in analysis.runs if run.begin != here.begin]
+    return (*earlier, replace(here, end=now.timestamp()))[-_KEPT_RUNS:]

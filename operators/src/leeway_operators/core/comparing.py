@@ -34,10 +34,12 @@ class Compared:
     Attributes:
         ticks: oldest first.
         reason: why the detector's gates cannot be trusted at this look; None: they can.
+        runs: with the losses that wait for more.
     """
 
     ticks: tuple[DetectorTick, ...]
     reason: str | None
+    runs: tuple[Run, ...]
 
 
 class _UnfitError(ValueError):
@@ -69,25 +71,24 @@ def compared(
         sample: share of the requests that is captured.
         mirrored: whether both versions get every request. Else the few pairs are of clients that asked again, and a
             gate that is answered by pairs would wait for more.
-        runs: spans before `since` in which the versions' shares of the traffic stayed the same, oldest first; from
-            `since` on they do.
+        runs: spans in which the versions' shares of the traffic stayed the same, oldest first.
     """
-    served_in = (*runs, (since, math.inf))
+    before = runs = tuple(runs)
     if epoch is not None and epoch != reading.epoch and looked is not None:
         since = max(since, looked)
     versions = {"candidate": candidate, "stable": stable}
+    ticks = []
     try:
-        ticks = tuple(
-            _tick(f"ticks[{index}]", tick, versions, served_in)
-            for index, tick in enumerate(reading.ticks)
-            if _time(f"ticks[{index}]", tick, "start") >= since
-        )
+        for index, told in enumerate(reading.ticks):
+            if _time(f"ticks[{index}]", told, "start") >= since:
+                tick, runs = _tick(f"ticks[{index}]", told, versions, runs)
+                ticks.append(tick if mirrored else _unpaired(tick))
     except _UnfitError as error:
-        return Compared(ticks=(), reason=f"the drift detector's answer makes no sense: {error}")
+        return Compared(ticks=(), reason=f"the drift detector's answer makes no sense: {error}", runs=before)
     lossy = _loss(ticks, reading.coverage, sample)
     if lossy is not None:
-        return Compared(ticks=(), reason=lossy)
-    return Compared(ticks=ticks if mirrored else tuple(map(_unpaired, ticks)), reason=None)
+        return Compared(ticks=(), reason=lossy, runs=before)
+    return Compared(ticks=tuple(ticks), reason=None, runs=runs)
 
 
 def _unpaired(tick: DetectorTick) -> DetectorTick:
@@ -116,7 +117,9 @@ def _loss(ticks: Iterable[DetectorTick], coverage: Mapping[str, float], sample: 
     return None
 
 
-def _tick(path: str, tick: Mapping[str, Any], versions: Mapping[str, str], runs: Sequence[Run]) -> DetectorTick:
+def _tick(
+    path: str, tick: Mapping[str, Any], versions: Mapping[str, str], runs: tuple[Run, ...]
+) -> tuple[DetectorTick, tuple[Run, ...]]:
     arms = _mapping(path, tick, "arms")
     ours = _arm(f"{path}.arms", arms, "candidate", versions)
     theirs = _arm(f"{path}.arms", arms, "stable", versions)
@@ -124,10 +127,10 @@ def _tick(path: str, tick: Mapping[str, Any], versions: Mapping[str, str], runs:
     pairs, labelled, flips = _pairs(f"{path}.pairs", _mapping(path, tick, "pairs"))
     both = ours is not None and theirs is not None
     if ours is not None and theirs is not None:
-        blocks = blocks_of(_losses(path, arms, "candidate"), _losses(path, arms, "stable"), runs)
+        blocks, runs = blocks_of(_losses(path, arms, "candidate"), _losses(path, arms, "stable"), runs)
         ours = replace(ours, losses=tuple(candidate for candidate, _ in blocks))
         theirs = replace(theirs, losses=tuple(stable for _, stable in blocks))
-    return DetectorTick(
+    told = DetectorTick(
         candidate=ours or ArmTick(),
         stable=theirs or ArmTick(),
         arms_comparable=both and isinstance(cells[0], str) and cells[0] == cells[1],
@@ -135,6 +138,7 @@ def _tick(path: str, tick: Mapping[str, Any], versions: Mapping[str, str], runs:
         labelled=labelled if both else 0.0,
         flips=flips if both else 0.0,
     )
+    return told, runs
 
 
 def _arm(path: str, arms: Mapping[str, Any], role: str, versions: Mapping[str, str]) -> ArmTick | None:

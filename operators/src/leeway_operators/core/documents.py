@@ -1,7 +1,7 @@
 """Reads a ModelRollout's spec, and reads and writes its status, as the API server keeps them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from leeway_operators.core import entries
@@ -21,8 +21,10 @@ from leeway_operators.core.model import (
 )
 from leeway_operators.core.reading import Fields, Tolerant, UnreadableError
 from leeway_operators.core.revision import revision_of
+from leeway_operators.core.served import NO_LOSSES, Run
 from leeway_operators.core.strategy import ALWAYS_REQUIRED, strategy_of
 from leeway_operators.evidence.findings import Finding
+from leeway_operators.evidence.ticks import Moments
 
 _WHOLE = 100
 
@@ -135,8 +137,18 @@ def _condition_of(value: Fields) -> Condition:
     )
 
 
-def _run_of(value: Fields) -> tuple[datetime, datetime]:
-    return value.time("begin"), value.time("end")
+def _run_of(value: Fields) -> Run:
+    waiting = value.optional("waiting", value.fields)
+    return Run(
+        begin=value.time("begin").timestamp(),
+        end=value.time("end").timestamp(),
+        waiting=NO_LOSSES if waiting is None else (_moments_of(waiting, "candidate"), _moments_of(waiting, "stable")),
+    )
+
+
+def _moments_of(value: Fields, name: str) -> Moments:
+    moments = value.fields(name)
+    return Moments(n=moments.number("n"), sum=moments.number("sum"), sumsq=moments.number("sumsq"))
 
 
 def _analysis_of(value: Fields, findings: tuple[Finding, ...]) -> Analysis:
@@ -241,7 +253,7 @@ def _analysis(analysis: Analysis) -> dict[str, Any]:
         "stepSince": entries.timestamp(analysis.step_since),
         "stepRequests": float(analysis.step_requests),
         **entries.known("evidenceSince", analysis.evidence_since and entries.timestamp(analysis.evidence_since)),
-        "runs": [dict(zip(("begin", "end"), map(entries.timestamp, run), strict=True)) for run in analysis.runs],
+        "runs": [_run(run) for run in analysis.runs],
         **entries.known("looked", analysis.looked and entries.timestamp(analysis.looked)),
         **entries.known("experiment", analysis.experiment),
         "counters": analysis.counters,
@@ -251,6 +263,15 @@ def _analysis(analysis: Analysis) -> dict[str, Any]:
         "candidateRequests": float(analysis.candidate_requests),
         "candidateFailures": float(analysis.candidate_failures),
         **entries.known("held", analysis.held and dict(zip(("reason", "message"), analysis.held, strict=True))),
+    }
+
+
+def _run(run: Run) -> dict[str, Any]:
+    waiting = {role: vars(moments) for role, moments in zip(("candidate", "stable"), run.waiting, strict=True)}
+    return {
+        "begin": entries.timestamp(datetime.fromtimestamp(run.begin, UTC)),
+        "end": entries.timestamp(datetime.fromtimestamp(run.end, UTC)),
+        **entries.known("waiting", waiting if run.waiting != NO_LOSSES else None),
     }
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
 from leeway_operators.core.duration import parse_duration
+from leeway_operators.core.served import Run
 from leeway_operators.evidence.findings import Finding
 
 Slot = Literal["a", "b"]
@@ -222,8 +223,8 @@ class Analysis:
         step_since: when the candidate got this step's share.
         step_requests: of the candidate, counted at this step.
         evidence_since: from when on counts belong to this step: the gateway has surely followed by then.
-        runs: begins and ends of spans in which the weights stayed the same, as far as the sources were asked; the last
-            is this step's. Labels compare predictions within one of them.
+        runs: spans in which the weights stayed the same, as far as the sources were asked; the last is this step's.
+            Labels compare predictions within one of them.
         looked: when the sources were last asked.
         experiment: the tests, as `evidence.Experiment.document` writes them; None: not begun.
         counters: last reading of each pod's counters, as `core.counters` writes it.
@@ -240,7 +241,7 @@ class Analysis:
     step_since: datetime
     step_requests: float = 0.0
     evidence_since: datetime | None = None
-    runs: tuple[tuple[datetime, datetime], ...] = ()
+    runs: tuple[Run, ...] = ()
     looked: datetime | None = None
     experiment: Mapping[str, Any] | None = None
     counters: Mapping[str, Any] = field(default_factory=dict)
