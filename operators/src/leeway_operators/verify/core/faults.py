@@ -78,7 +78,10 @@ def faults(inventory: Inventory) -> list[Fault]:
 
 def _of_platform(inventory: Inventory) -> Iterator[Fault]:
     hurt = {
-        "drift-detector": ("DetectorDown", "nothing is judged, rollouts that need its evidence hold, and KServe's agents keep events in memory"),
+        "drift-detector": (
+            "DetectorDown",
+            "nothing is judged, rollouts that need its evidence hold, and KServe's agents keep events in memory",
+        ),
         "operator": ("OperatorNotReconciling", "no rollout moves, neither forward nor back"),
     }
     for found in inventory.of("Deployment"):
