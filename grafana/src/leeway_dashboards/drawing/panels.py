@@ -25,8 +25,8 @@ _MOST = 12
 """Bars that fit."""
 _DIGIT = 5.0
 """Pixels of a letter in a legend."""
-_LINE = 0.2
-"""Inches of a table's row."""
+_LINE, _LETTER = 18.0, 6.0
+"""Pixels of a table's row, and of a letter in it."""
 
 
 _DAY = 86400.0
@@ -223,7 +223,8 @@ def grid(axes: Axes, panel: Panel, answers: Answers, _: Span) -> None:
     rows = ordered(joined([(query.ref, series) for query, series in answers]), columns)
     axes.set_axis_off()
     places = [0.005 + place / len(columns) for place in range(len(columns))]
-    fitting = int(axes.get_window_extent().height / (_LINE * axes.get_figure(root=True).dpi))  # type: ignore[union-attr] # it is in one
+    extent = axes.get_window_extent()
+    fitting, letters = int(extent.height / _LINE), int(extent.width / len(columns) / _LETTER)
     height, most = 1 / fitting, fitting - 2
     for place, name in zip(places, columns, strict=True):
         properties = _overrides(panel, name)
@@ -236,7 +237,7 @@ def grid(axes: Axes, panel: Panel, answers: Answers, _: Span) -> None:
                 if "thresholds" in properties:
                     shade = colour(value, properties["thresholds"])
                 value = written(value, properties.get("unit", "short"), properties.get("decimals"))
-            axes.text(place, 1 - height * (line + 0.5), value[:40], color=shade, **at)
+            axes.text(place, 1 - height * (line + 0.5), value[:letters], color=shade, **at)
     if len(rows) > most:
         axes.text(0.005, 0.02, f"and {len(rows) - most} more", color=FAINT, fontsize=7, transform=axes.transAxes)
     if not rows:
