@@ -72,12 +72,13 @@ def test_a_part_that_the_release_does_without_has_no_metrics() -> None:
         ('requests_total{code=~"5.."}', "expected"),
         ('requests_total{job="models/servr"}', "missing"),
         ('requests_total{job="models/server",code="500"}', "expected"),
+        ('duration_bucket{le="0.25"}', "missing"),
     ],
 )
 def test_a_value_that_only_an_event_brings_is_no_gap_and_one_that_a_scrape_writes_is(
     selector: str, verdict: str
 ) -> None:
-    assert found(selector, FakePrometheus([REQUESTS]))[selector].verdict == verdict
+    assert found(selector, FakePrometheus([REQUESTS, series("duration_bucket", le="0.5")]))[selector].verdict == verdict
 
 
 def test_what_the_operator_asks_for_has_to_be_there_for_these_very_pods() -> None:
@@ -125,6 +126,25 @@ def test_a_recorded_metric_is_a_gap_if_its_rule_reads_one_or_has_no_result() -> 
     assert recording("sum(request_total)", FakePrometheus([REQUESTS])).verdict == "missing"
     assert recording("sum(requests_total)", FakePrometheus([REQUESTS])).verdict == "missing"
     assert recording("m:errors * 2", FakePrometheus()).verdict == "missing"
+
+
+def test_a_recorded_metric_may_be_absent_while_nothing_meets_its_condition() -> None:
+    finding = recording("sum(requests_total) > 9", FakePrometheus([REQUESTS]))
+    assert (finding.verdict, finding.why) == ("expected", "its rule has a condition that nothing meets now")
+
+
+def test_one_of_two_labels_is_enough_where_each_is_a_way_to_the_metric() -> None:
+    expression = 'x{namespace="a"} or x{exported_namespace="a"}'
+    with_one = found(expression, FakePrometheus([series("x", namespace="a")]))
+    assert [one.what for one in with_one.values() if one.kind == "label"] == []
+    with_none = found(expression, FakePrometheus([series("x")]))
+    assert with_none["label exported_namespace or namespace of x"].verdict == "missing"
+
+
+def test_a_label_that_only_some_alerts_have_comes_with_them() -> None:
+    watchdog = series("ALERTS", alertname="Watchdog", alertstate="firing")
+    findings = found('ALERTS{alertname!="Watchdog",model="flights"}', FakePrometheus([watchdog]))
+    assert findings["label model of ALERTS"].verdict == "expected"
 
 
 def test_no_alert_that_fires_is_no_gap() -> None:

@@ -65,6 +65,29 @@ def test_a_label_that_the_expression_drops_is_lost(expression: str, wanted: set[
     assert read(expression, frozenset(wanted)).lost == lost
 
 
+def test_of_two_ways_to_one_metric_the_labels_of_one_are_enough() -> None:
+    reads = read('max by (name) (x{namespace="a"} or x{exported_namespace="a"})').reads
+    assert {(one.labels, one.either) for one in reads} == {
+        (frozenset({"name"}), frozenset({"namespace", "exported_namespace"}))
+    }
+    assert all(not one.either for one in read('x{a="1"} or y{b="1"} or x{a="2"}').reads)
+
+
+@pytest.mark.parametrize(
+    ("expression", "filters"),
+    [
+        ("sum(x) / (sum(y) > 0)", True),
+        ("x unless y", True),
+        ("x and on () y", True),
+        ("sum(x) / sum(y)", False),
+        ("x > bool 0", False),
+        ("x or y", False),
+    ],
+)
+def test_whether_an_expression_may_leave_nothing_is_known(expression: str, *, filters: bool) -> None:
+    assert read(expression).filters is filters
+
+
 def test_matchers_are_written_as_prometheus_reads_them() -> None:
     (one,) = read(r'x{a=~"\\.b\"c"}').reads
     assert one.matchers == (Matcher("a", "=~", r'\.b"c'),)

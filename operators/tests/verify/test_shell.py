@@ -264,7 +264,10 @@ def test_a_deployment_without_replicas_and_a_monitor_that_is_there_are_no_faults
 
 
 def test_messages_are_those_of_the_stub_or_what_alertmanager_routes() -> None:
-    assert Posted("http://stub", lambda _: ["text", {"text": "[FIRING:1] A"}])() == ["text", '{"text": "[FIRING:1] A"}']
+    slack = {"by": "webhook", "body": {"attachments": [{"title": "[FIRING:1] A", "text": "It is so."}]}}
+    mail = {"by": "email", "subject": "[RESOLVED] A", "text": "It was so."}
+    took = Posted("http://stub", lambda _: ["text", slack, mail, {"other": 1}])()
+    assert took == ["text", "[FIRING:1] A: It is so.", "[RESOLVED] A: It was so.", '{"other": 1}']
     with pytest.raises(SourceError, match="no list"):
         Posted("http://stub", lambda _: {})()
     alert = {

@@ -8,14 +8,14 @@ from typing import Protocol
 from leeway_operators.verify.core.exporters import EXPORTERS
 from leeway_operators.verify.core.finding import Finding, Verdict
 from leeway_operators.verify.core.parts import Part
-from leeway_operators.verify.core.promql import ExpressionError, Matcher, Read, read
+from leeway_operators.verify.core.promql import ExpressionError, Matcher, Read, Reading, read
 from leeway_operators.verify.core.uses import ANYTHING, Use
 
 # Written by Prometheus itself while an alert is pending or fires.
 _OF_ALERTS = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
 _SUFFIXES = ("_total", "_bucket", "_sum", "_count", "_created", "_info")
-# Written by the scrape's configuration alone: no event ever brings a new value.
-_OF_THE_SCRAPE = frozenset({"job"})
+# Written by the scrape's configuration, and bounds of buckets: no event ever brings a new value.
+_LASTING = frozenset({"job", "le"})
 _LONGEST = 120
 _ASK = "kubectl get podmonitors,servicemonitors -A"
 
@@ -35,10 +35,10 @@ class Live(Protocol):
 
 @dataclass
 class _Wanted:
-    """What all uses together ask of one metric."""
+    """What all uses together ask of one metric; of several labels together one is enough."""
 
     users: set[str] = field(default_factory=set)
-    labels: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    labels: dict[frozenset[str], set[str]] = field(default_factory=lambda: defaultdict(set))
     chosen: dict[tuple[Matcher, ...], set[str]] = field(default_factory=lambda: defaultdict(set))
     everywhere: set[tuple[Matcher, ...]] = field(default_factory=set)
 
@@ -52,7 +52,7 @@ def check(uses: Iterable[Use], live: Live, off: Sequence[Part] = ()) -> list[Fin
         off: parts that the release does without.
     """
     wanted: dict[str, _Wanted] = defaultdict(_Wanted)
-    records: dict[str, list[Read]] = {}
+    records: dict[str, list[Reading]] = {}
     findings = []
     for use in uses:
         try:
@@ -61,7 +61,7 @@ def check(uses: Iterable[Use], live: Live, off: Sequence[Part] = ()) -> list[Fin
             findings.append(Finding(kind="expression", what=str(error), verdict="missing", used_by=(use.by,)))
             continue
         if use.records:
-            records.setdefault(use.records, []).extend(reading.reads)
+            records.setdefault(use.records, []).append(reading)
         findings += [_lost(use, label) for label in sorted(reading.lost)]
         for one in reading.reads:
             _take(wanted[one.metric], one, use)
@@ -71,7 +71,9 @@ def check(uses: Iterable[Use], live: Live, off: Sequence[Part] = ()) -> list[Fin
 def _take(wanted: _Wanted, one: Read, use: Use) -> None:
     wanted.users.add(use.by)
     for label in one.labels - {ANYTHING}:
-        wanted.labels[label].add(use.by)
+        wanted.labels[frozenset({label})].add(use.by)
+    if one.either:
+        wanted.labels[one.either].add(use.by)
     # A value that a reader of the dashboard chooses is any value.
     chosen = tuple(matcher for matcher in one.matchers if ANYTHING not in matcher.value)
     if chosen:
@@ -102,7 +104,7 @@ class _Judgement:
 
 
 class _Check:
-    def __init__(self, live: Live, records: Mapping[str, Sequence[Read]], off: Sequence[Part]) -> None:
+    def __init__(self, live: Live, records: Mapping[str, Sequence[Reading]], off: Sequence[Part]) -> None:
         self._live = live
         self._records = records
         self._off = off
@@ -112,7 +114,7 @@ class _Check:
         """What becomes of each metric, and of its labels and selections if it has series."""
         for metric, asked in sorted(wanted.items()):
             found = self._verdict(metric)
-            labels = ",".join(sorted(asked.labels))
+            labels = ",".join(sorted("|".join(sorted(label)) for label in asked.labels))
             what = f"{metric}{{{labels}}}" if labels else metric
             users = tuple(sorted(asked.users))
             why = f"its rule reads {found.root}: {found.why}" if found.root else found.why
@@ -163,7 +165,8 @@ class _Check:
 
     def _recorded(self, metric: str) -> _Judgement:
         """A rule without a result is one that nothing happened to, or one that reads what is not there."""
-        reads = self._records[metric]
+        readings = self._records[metric]
+        reads = [one for reading in readings for one in reading.reads]
         for one in reads:
             found = self._verdict(one.metric)
             if found.verdict != "found":
@@ -172,28 +175,34 @@ class _Check:
             if one.matchers and not self._live.count(selector(one.metric, one.matchers)):
                 why = f"its rule reads {selector(one.metric, one.matchers)}, of which there is none yet"
                 return _Judgement("expected", why)
+        if all(reading.filters for reading in readings):
+            return _Judgement("expected", "its rule has a condition that nothing meets now")
         return _Judgement("missing", "its rule has everything that it reads, and no result", "look at the rules below")
 
     def _labels(self, metric: str, asked: _Wanted) -> Iterator[Finding]:
-        for label, users in sorted(asked.labels.items()):
-            if not self._live.count(selector(metric, (Matcher(label, "!=", ""),))):
-                yield Finding(
-                    kind="label",
-                    what=f"label {label} of {metric}",
-                    verdict="missing",
-                    used_by=tuple(sorted(users)),
-                    why="no series of the metric has the label",
-                    next=f"ask Prometheus: group by ({label}) ({selector(metric)})",
-                )
+        for labels, users in sorted(asked.labels.items(), key=lambda item: sorted(item[0])):
+            if any(self._live.count(selector(metric, (Matcher(label, "!=", ""),))) for label in labels):
+                continue
+            names = " or ".join(sorted(labels))
+            # What fires has the labels of its rule.
+            coming = metric in _OF_ALERTS
+            yield Finding(
+                kind="label",
+                what=f"label {names} of {metric}",
+                verdict="expected" if coming else "missing",
+                used_by=tuple(sorted(users)),
+                why="no alert that fires has it" if coming else "no series of the metric has it",
+                next="" if coming else f"ask Prometheus: group by ({','.join(sorted(labels))}) ({selector(metric)})",
+            )
 
     def _series(self, metric: str, asked: _Wanted) -> Iterator[Finding]:
         for matchers, users in sorted(asked.chosen.items(), key=lambda item: str(item[0])):
             if self._live.count(selector(metric, matchers)):
                 continue
             why, verdict = "metric and labels are there, these values are not yet", "expected"
-            by_scrape = tuple(matcher for matcher in matchers if matcher.label in _OF_THE_SCRAPE)
-            if by_scrape and not self._live.count(selector(metric, by_scrape)):
-                why, verdict = f"no scrape writes {', '.join(map(str, by_scrape))}", "missing"
+            lasting = tuple(matcher for matcher in matchers if matcher.label in _LASTING)
+            if lasting and not self._live.count(selector(metric, lasting)):
+                why, verdict = f"no series has {', '.join(map(str, lasting))}, and no event brings it", "missing"
             elif matchers in asked.everywhere:
                 why, verdict = "the metric is there, and not for the pods that the gates ask for", "missing"
             yield Finding(

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import promql_parser as promql
 
 # They choose among series and leave their labels as they are.
 _CHOOSING = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
 _SETS = frozenset({"and", "or", "unless"})
+_FILTERS = frozenset({"and", "unless", "==", "!=", ">", "<", ">=", "<="})
 _ABSENT = frozenset({"absent", "absent_over_time"})
 # Their kind has no hash.
 _OPERATORS = {
@@ -44,11 +45,13 @@ class Read:
         metric: its name; a regular expression if the expression asks for one that is more than a list of names.
         matchers: that its series are chosen by.
         labels: that the expression needs of its series, those of the matchers among them.
+        either: labels of which one is enough, since both sides of an `or` read the metric, each by its own.
     """
 
     metric: str
     matchers: tuple[Matcher, ...]
     labels: frozenset[str]
+    either: frozenset[str] = _NONE
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,12 @@ class Reading:
     Attributes:
         reads: the metrics, in the order of the expression.
         lost: labels that are wanted of the result and that no part of the expression lets through.
+        filters: whether a comparison, `and` or `unless` may leave nothing of what was read.
     """
 
     reads: tuple[Read, ...]
     lost: frozenset[str] = _NONE
+    filters: bool = False
 
 
 def read(expression: str, wanted: frozenset[str] = _NONE) -> Reading:
@@ -76,7 +81,19 @@ def read(expression: str, wanted: frozenset[str] = _NONE) -> Reading:
         raise ExpressionError(f"{error}: {' '.join(expression.split())[:200]}") from error
     found: list[Read] = []
     lost = _walk(tree, wanted, found)
-    return Reading(tuple(found), lost)
+    return Reading(tuple(found), lost, _filters(tree))
+
+
+def _filters(tree: promql.Expr) -> bool:
+    found = False
+
+    def look(node: promql.Expr) -> None:
+        nonlocal found
+        if isinstance(node, promql.BinaryExpr) and str(node.op) in _FILTERS:
+            found = found or not (node.modifier and node.modifier.return_bool)
+
+    promql.walk(tree, look)
+    return found
 
 
 def _walk(tree: promql.Expr, wanted: frozenset[str], found: list[Read]) -> frozenset[str]:
@@ -182,9 +199,13 @@ def _joined(tree: promql.BinaryExpr, wanted: frozenset[str], found: list[Read]) 
     ignored = frozenset(matching.labels) if matching and on is None else _NONE
     by = on or _NONE
     if str(tree.op) in _SETS:
+        start = len(found)
         of_left = _walk(left, wanted | by, found)
         if str(tree.op) == "or":
-            return wanted & of_left & _walk(right, wanted | by, found)
+            middle = len(found)
+            of_right = _walk(right, wanted | by, found)
+            found[start:] = _either(found[start:middle], found[middle:])
+            return wanted & of_left & of_right
         _walk(right, by, found)
         return wanted & of_left
     many = modifier.card if modifier else promql.VectorMatchCardinality.OneToOne
@@ -195,6 +216,16 @@ def _joined(tree: promql.BinaryExpr, wanted: frozenset[str], found: list[Read]) 
         return wanted & (_walk(left, by | taken, found) | _walk(right, (wanted - taken) | by, found))
     kept = wanted & on if on is not None else wanted - ignored
     return (wanted - kept) | (kept & (_walk(left, kept | by, found) | _walk(right, kept | by, found)))
+
+
+def _either(left: list[Read], right: list[Read]) -> Iterator[Read]:
+    """Both sides of an `or`: what each needs of a metric that the other reads as well, by other labels."""
+    for own, others in ((left, right), (right, left)):
+        for one in own:
+            other = next((read.labels | read.either for read in others if read.metric == one.metric), one.labels)
+            differing = (one.labels | one.either) ^ other
+            both = one.labels & other
+            yield replace(one, labels=both, either=differing) if one.labels - other and other - one.labels else one
 
 
 def _scalar(tree: promql.Expr) -> bool:

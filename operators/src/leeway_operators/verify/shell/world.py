@@ -111,7 +111,7 @@ class Posted:
         told = self._get(self._url)
         if not isinstance(told, list):
             raise SourceError(f"{self._url} answered with no list of messages")
-        return [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in told]
+        return [_text(one) for one in told]
 
 
 class Routed:
@@ -136,3 +136,15 @@ class Routed:
         self._told += [f"RESOLVED {line}" for key, line in self._active.items() if key not in now]
         self._active = now
         return list(self._told)
+
+
+def _text(message: Any) -> str:
+    """What a person reads of a message: Slack's attachments, a mail, or whatever else it is."""
+    if isinstance(message, dict):
+        body = message.get("body")
+        attachments = body.get("attachments") if isinstance(body, dict) else None
+        if attachments:
+            return "\n".join(f"{one.get('title', '')}: {one.get('text', '')}" for one in attachments)
+        if "subject" in message:
+            return f"{message['subject']}: {message.get('text', '')}"
+    return message if isinstance(message, str) else json.dumps(message, ensure_ascii=False)
