@@ -68,7 +68,7 @@ channel: {{ . | quote }}
 sendResolved: {{ index . 2 }}
 color: {{ include "leeway.alertText" (list $root "slack/color") | toJson }}
 title: {{ $title | toJson }}
-titleLink: {{ include "leeway.alertText" (list $root "dashboard-url") | toJson }}
+titleLink: {{ include "leeway.alertText" (list $root "button/dashboard-url") | toJson }}
 # What a phone shows before it is unlocked.
 fallback: {{ $title | toJson }}
 text: |-
@@ -77,8 +77,8 @@ mrkdwnIn: [text]
 actions:
   {{- range $button := list "runbook" "dashboard" "silence" }}
   - type: button
-    text: {{ include "leeway.alertText" (list $root (printf "slack/%s" $button)) | toJson }}
-    url: {{ include "leeway.alertText" (list $root (printf "%s-url" $button)) | toJson }}
+    text: {{ include "leeway.alertText" (list $root (printf "button/%s" $button)) | toJson }}
+    url: {{ include "leeway.alertText" (list $root (printf "button/%s-url" $button)) | toJson }}
   {{- end }}
 {{- end -}}
 
@@ -101,9 +101,9 @@ html: ""
 text: |-
   {{- include "leeway.alertText" (list $root "email/text") | nindent 2 }}
 
-  Runbook:   {{ include "leeway.alertText" (list $root "runbook-url") }}
-  Dashboard: {{ include "leeway.alertText" (list $root "dashboard-url") }}
-  Silence:   {{ include "leeway.alertText" (list $root "silence-url") }}
+  {{- range $button := list "runbook" "dashboard" "silence" }}
+  {{ include "leeway.alertText" (list $root (printf "button/%s" $button)) }}: {{ include "leeway.alertText" (list $root (printf "button/%s-url" $button)) }}
+  {{- end }}
 {{- end -}}
 
 {{/* Routes of one group of people by severity, for a parent that sends to its warnings: (list $ "default"). */}}
