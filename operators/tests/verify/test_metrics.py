@@ -1,13 +1,17 @@
 """A metric, label or selection in use is there, or absent for a reason that was read, or a gap."""
 
+from pathlib import Path
+
 import pytest
 
 from leeway_operators.verify.core.finding import Finding
 from leeway_operators.verify.core.metrics import check
 from leeway_operators.verify.core.parts import Part
 from leeway_operators.verify.core.uses import Use
+from leeway_operators.verify.shell.session import contract
 from tests.verify.world import FakePrometheus, series
 
+REPOSITORY = Path(__file__).resolve().parents[3]
 REQUESTS = series("requests_total", job="models/server", pod="a-0", model="flights", code="200")
 
 
@@ -139,6 +143,22 @@ def test_one_of_two_labels_is_enough_where_each_is_a_way_to_the_metric() -> None
     assert [one.what for one in with_one.values() if one.kind == "label"] == []
     with_none = found(expression, FakePrometheus([series("x")]))
     assert with_none["label exported_namespace or namespace of x"].verdict == "missing"
+
+
+def test_a_label_that_the_programs_contract_has_comes_with_its_first_value() -> None:
+    uses = [Use(by="panel", expression="sum by (model) (events_total) + sum by (modle) (events_total)")]
+    findings = check(uses, FakePrometheus([series("events_total")]), contract={"events_total": frozenset({"model"})})
+    assert {finding.what: finding.verdict for finding in findings if finding.kind == "label"} == {
+        "label model of events_total": "expected",
+        "label modle of events_total": "missing",
+    }
+
+
+def test_the_contract_that_is_shipped_is_the_repositorys() -> None:
+    schema, shipped = "schemas/metrics.yaml", "operators/src/leeway_operators/verify/metrics.yaml"
+    same = (REPOSITORY / schema).read_text() == (REPOSITORY / shipped).read_text()
+    assert same, f"cp {schema} {shipped}"
+    assert contract()["leeway_inference_requests_total"] == {"model", "version", "protocol", "code"}
 
 
 def test_a_label_that_only_some_alerts_have_comes_with_them() -> None:

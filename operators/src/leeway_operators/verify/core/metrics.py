@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from types import MappingProxyType
+from typing import Any, Protocol
 
 from leeway_operators.verify.core.exporters import EXPORTERS
 from leeway_operators.verify.core.finding import Finding, Verdict
@@ -16,6 +17,7 @@ _OF_ALERTS = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
 _SUFFIXES = ("_total", "_bucket", "_sum", "_count", "_created", "_info")
 # Written by the scrape's configuration, and bounds of buckets: no event ever brings a new value.
 _LASTING = frozenset({"job", "le"})
+_NO_CONTRACT: Mapping[str, frozenset[str]] = MappingProxyType({})
 _LONGEST = 120
 _ASK = "kubectl get podmonitors,servicemonitors -A"
 
@@ -43,13 +45,16 @@ class _Wanted:
     everywhere: set[tuple[Matcher, ...]] = field(default_factory=set)
 
 
-def check(uses: Iterable[Use], live: Live, off: Sequence[Part] = ()) -> list[Finding]:
+def check(
+    uses: Iterable[Use], live: Live, off: Sequence[Part] = (), contract: Mapping[str, frozenset[str]] = _NO_CONTRACT
+) -> list[Finding]:
     """What becomes of each metric, label and selection in use.
 
     Args:
         uses: all of them; a metric that one of them records is there for the others.
         live: the Prometheus.
         off: parts that the release does without.
+        contract: labels of each metric that Leeway's own programs have.
     """
     wanted: dict[str, _Wanted] = defaultdict(_Wanted)
     records: dict[str, list[Reading]] = {}
@@ -65,7 +70,7 @@ def check(uses: Iterable[Use], live: Live, off: Sequence[Part] = ()) -> list[Fin
         findings += [_lost(use, label) for label in sorted(reading.lost)]
         for one in reading.reads:
             _take(wanted[one.metric], one, use)
-    return findings + list(_Check(live, records, off).all(wanted))
+    return findings + list(_Check(live, records, off, contract).all(wanted))
 
 
 def _take(wanted: _Wanted, one: Read, use: Use) -> None:
@@ -104,8 +109,15 @@ class _Judgement:
 
 
 class _Check:
-    def __init__(self, live: Live, records: Mapping[str, Sequence[Reading]], off: Sequence[Part]) -> None:
+    def __init__(
+        self,
+        live: Live,
+        records: Mapping[str, Sequence[Reading]],
+        off: Sequence[Part],
+        contract: Mapping[str, frozenset[str]],
+    ) -> None:
         self._live = live
+        self._contract = contract
         self._records = records
         self._off = off
         self._known: dict[str, _Judgement] = {}
@@ -143,8 +155,7 @@ class _Check:
         return _Judgement("missing", "no series, and no target declares it", _ASK)
 
     def _declared(self, metric: str) -> _Judgement | None:
-        families = [metric, *(metric.removesuffix(suffix) for suffix in _SUFFIXES if metric.endswith(suffix))]
-        job = next((found[0] for family in families if (found := self._live.declarers(family))), None)
+        job = next((found[0] for family in _families(metric) if (found := self._live.declarers(family))), None)
         if job is None:
             return None
         if self._live.drops(job, metric):
@@ -184,16 +195,23 @@ class _Check:
             if any(self._live.count(selector(metric, (Matcher(label, "!=", ""),))) for label in labels):
                 continue
             names = " or ".join(sorted(labels))
-            # What fires has the labels of its rule.
-            coming = metric in _OF_ALERTS
+            coming = self._coming(metric, labels)
             yield Finding(
                 kind="label",
                 what=f"label {names} of {metric}",
                 verdict="expected" if coming else "missing",
                 used_by=tuple(sorted(users)),
-                why="no alert that fires has it" if coming else "no series of the metric has it",
+                why=coming or "no series of the metric has it",
                 next="" if coming else f"ask Prometheus: group by ({','.join(sorted(labels))}) ({selector(metric)})",
             )
+
+    def _coming(self, metric: str, labels: frozenset[str]) -> str:
+        """Why a label may be missing of all series there are; empty if it may not."""
+        if metric in _OF_ALERTS:
+            return "no alert that fires has it"  # an alert has the labels of its rule
+        if any(labels & self._contract.get(family, frozenset()) for family in _families(metric)):
+            return "its program knows no value of it yet"  # an empty label is none to Prometheus
+        return ""
 
     def _series(self, metric: str, asked: _Wanted) -> Iterator[Finding]:
         for matchers, users in sorted(asked.chosen.items(), key=lambda item: str(item[0])):
@@ -213,6 +231,16 @@ class _Check:
                 why=why,
                 next=f"ask Prometheus: {selector(metric)}" if verdict == "missing" else "",
             )
+
+
+def _families(metric: str) -> list[str]:
+    """Names that the family of a metric may go by: a histogram's has no suffix, a counter's often none either."""
+    return [metric, *(metric.removesuffix(suffix) for suffix in _SUFFIXES if metric.endswith(suffix))]
+
+
+def labels_of(metrics: Iterable[Mapping[str, Any]]) -> Mapping[str, frozenset[str]]:
+    """The labels of each metric, from the list `metrics` of schemas/metrics.yaml."""
+    return {metric["name"]: frozenset(metric["labels"]) for metric in metrics}
 
 
 def selector(metric: str, matchers: Sequence[Matcher] = ()) -> str:

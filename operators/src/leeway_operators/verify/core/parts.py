@@ -34,7 +34,13 @@ def left_out(config_maps: Iterable[Manifest], deployments: Iterable[Manifest]) -
     for found in deployments:
         containers = found["spec"]["template"]["spec"]["containers"]
         names = {variable["name"] for container in containers for variable in container.get("env") or []}
-        if _component(found) == "drift-detector" and "LEEWAY_REDIS_URL" not in names:
+        if _component(found) != "drift-detector":
+            continue
+        if "LEEWAY_REDIS_URL" in names:
+            yield Part(
+                "driftDetector.redis.existingSecret keeps the state: nothing is saved", ("leeway_drift_snapshot_",)
+            )
+        else:
             prefixes = ("leeway_drift_shared_", "leeway_drift_evaluating")
             yield Part("driftDetector.redis.existingSecret is empty: no counts are shared", prefixes)
 

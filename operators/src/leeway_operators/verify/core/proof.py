@@ -70,13 +70,21 @@ class _Live:
         return relabel.drops(self.monitors, job, metric)
 
 
-def prove(inventory: Inventory, prometheus: Prometheus) -> list[Finding]:
-    """Everything that is in use, and whether it is there."""
+def prove(
+    inventory: Inventory, prometheus: Prometheus, contract: Mapping[str, frozenset[str]] | None = None
+) -> list[Finding]:
+    """Everything that is in use, and whether it is there.
+
+    Args:
+        inventory: of the release.
+        prometheus: that scrapes it.
+        contract: labels of each metric that Leeway's own programs have.
+    """
     findings = [_refused(kind, why) for kind, why in inventory.refused.items()]
     uses, faults = _uses(inventory)
     findings += faults
     off = list(parts.left_out(inventory.of("ConfigMap"), inventory.of("Deployment")))
-    findings += metrics.check(uses, _Live(prometheus, inventory.of(*MONITORS)), off)
+    findings += metrics.check(uses, _Live(prometheus, inventory.of(*MONITORS)), off, contract or {})
     chosen = list(
         selection.check(
             inventory.of(*MONITORS, "PrometheusRule", "AlertmanagerConfig"), inventory.selecting, inventory.namespaces

@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import httpx
 import kubernetes.client
 import kubernetes.config
+import yaml
 
 from leeway_operators.cli.cluster import namespace_of
 from leeway_operators.shell.source import SourceError
 from leeway_operators.verify.core.drive import Followed, Promise, follow, promises
 from leeway_operators.verify.core.faults import Fault, faults
 from leeway_operators.verify.core.finding import Finding
+from leeway_operators.verify.core.metrics import labels_of
 from leeway_operators.verify.core.proof import prove
 from leeway_operators.verify.shell.cluster import Cluster
 from leeway_operators.verify.shell.prometheus import Ask, Direct, HttpPrometheus
@@ -40,7 +43,7 @@ class Session:
 
     def look(self) -> list[Finding]:
         """What is there and what is not."""
-        return prove(self.cluster.inventory(self.namespace, self.selector), self.prometheus)
+        return prove(self.cluster.inventory(self.namespace, self.selector), self.prometheus, contract())
 
     def inject(self, wanted: Sequence[str], inbox_url: str | None, say: Callable[[str], None]) -> list[Followed]:
         """Follow the faults of some alerts, or of all, one after the other.
@@ -69,6 +72,12 @@ class Session:
             return self.cluster.read(path) if path else httpx.get(url, timeout=_SECONDS, trust_env=False).json()
         except (httpx.HTTPError, ValueError, kubernetes.client.ApiException) as error:
             raise SourceError(f"the inbox {url} gave no list of messages: {error}") from error
+
+
+def contract() -> Mapping[str, frozenset[str]]:
+    """Labels of each metric that Leeway's own programs have, as they were when this was built."""
+    text = resources.files("leeway_operators.verify").joinpath("metrics.yaml").read_text(encoding="utf-8")
+    return labels_of(yaml.safe_load(text)["metrics"])
 
 
 def _followed(fault: Fault, promise: Promise | None, world: RealWorld) -> Followed:
