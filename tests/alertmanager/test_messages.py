@@ -61,7 +61,7 @@ def test_the_text_is_the_one_that_was_agreed_on(configured: Configured, mailbox:
     mail, slack = mailbox.messages()
     written = json.dumps(slack["body"], indent=2, ensure_ascii=False) + "\n"
     mailed = f"From: {mail['sender']}\nSubject: {mail['subject']}\n\n{mail['text']}"
-    found = {GOLDEN / f"{case}.slack.json": written, GOLDEN / f"{case}.email.txt": mailed.replace("\r\n", "\n")}
+    found = {GOLDEN / f"{case}.slack.json": written, GOLDEN / f"{case}.email.txt": mailed}
     if os.environ.get("LEEWAY_WRITE_GOLDEN"):
         for path, text in found.items():
             path.write_text(text, encoding="utf-8")

@@ -121,7 +121,7 @@ def _mail(sender: str, recipients: list[str], data: bytes) -> dict[str, object]:
         "sender": sender,
         "recipients": recipients,
         "subject": parsed["subject"],
-        "text": text.get_content() if text else "",
+        "text": text.get_content().replace("\r\n", "\n") if text else "",
     }
 
 
