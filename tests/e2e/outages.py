@@ -74,7 +74,7 @@ class Killer:
 
 @contextmanager
 def without_prometheus(story: Story) -> Iterator[None]:
-    """Have no Prometheus until the block ends; what it has recorded is gone."""
+    """Have no Prometheus until the block ends; what it had recorded is there again then."""
     _scale_prometheus(story, 0)
     try:
         eventually(lambda: monitoring.targets(story.kube) is None, seconds=60, what="Prometheus gone")
