@@ -1,7 +1,9 @@
 """What is asked of Prometheus and of the API server, and what becomes of answers that are none."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -302,3 +304,17 @@ def test_only_alerts_that_fire_count() -> None:
     alerts = [{"labels": {"alertname": name}, "state": name} for name in ("pending", "firing")]
     live, _ = asked({"/api/v1/alerts": success({"alerts": alerts})})
     assert live.firing() == [{"alertname": "firing"}]
+
+
+def test_the_pod_of_helm_test_has_the_rights_for_what_is_read_and_no_others() -> None:
+    template = Path(__file__).resolve().parents[3] / "charts/leeway/templates/tests/verify.yaml"
+    granted = {
+        resource.strip()
+        for resources in re.findall(r"resources: \[(.*?)\]", template.read_text())
+        for resource in resources.split(",")
+    }
+    reads, questions = cluster(lambda url: (200, {"metadata": {}} if url.endswith("/namespaces/models") else LISTED))
+    reads.inventory("models", "part-of=leeway")
+    paths = [question.removeprefix("GET ").partition("?")[0].split("/") for question in questions]
+    asked_for = {"namespaces" if path[-2:] == ["namespaces", "models"] else path[-1] for path in paths}
+    assert asked_for == granted
