@@ -111,8 +111,8 @@ unit: ## Unit and contract tests of each package
 	@for package in $(PACKAGES) $(CONFORMANCE) $(FAULTS) scripts; do (cd $$package && echo "== tests: $$package" && "$$LEEWAY_UV" run --frozen --all-extras pytest -q --junitxml="$(CURDIR)/build/tests/$$(basename $$package).xml"); done
 chart: tools ## Rendered manifests: policy, schemas, one test per value
 	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/chart.xml tests/chart
-rules: tools ## Alerts and recording rules: when each fires and what it says, by promtool; conventions; runbooks
-	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/rules.xml tests/rules
+rules: tools ## Alerts: when each fires and what it says, by promtool; whom it reaches, by Alertmanager; runbooks
+	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/rules.xml tests/rules tests/alertmanager
 e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 	@scripts/e2e.sh
 
