@@ -39,6 +39,7 @@ class HttpPrometheus:
     def __init__(self, url: str, ask: Ask) -> None:
         """`url` is its base, `ask` reaches it."""
         self._url = url
+        self._name = urlsplit(url).hostname or url  # a login in the address is told to nobody
         self._ask = ask
         self._declared: Mapping[str, Any] | None = None
 
@@ -48,7 +49,7 @@ class HttpPrometheus:
         try:
             return int(result[0]["value"][1]) if result else 0
         except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise SourceError(f"{self._url} answered a count with {str(result)[:100]}") from error
+            raise SourceError(f"{self._name} answered a count with {str(result)[:100]}") from error
 
     def declarers(self, family: str) -> Sequence[str]:
         """See `Prometheus`."""
@@ -94,6 +95,6 @@ class HttpPrometheus:
         data = answer.get("data") if isinstance(answer, dict) else None
         if not isinstance(answer, dict) or answer.get("status") != "success" or not isinstance(data, dict):
             raise SourceError(
-                f"{self._url} answered {what} with something that is not of Prometheus: is the URL right?"
+                f"{self._name} answered {what} with something that is not of Prometheus: is the URL right?"
             )
         return data

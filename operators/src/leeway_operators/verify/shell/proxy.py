@@ -25,21 +25,22 @@ class Proxied:
         Raises:
             SourceError: there is none; the text says why.
         """
+        name = urlsplit(base).hostname
         try:
             if base not in self._paths:
                 self._paths[base] = service_path(base) or self._pod_path(base)
             return self._cluster.read(f"{self._paths[base]}/{path}".rstrip("/"), parameters)
         except RefusedError as error:
-            raise SourceError(f"the API server gives no way to {base}: {error}") from error
+            raise SourceError(f"the API server gives no way to {name}: {error}") from error
         except k8s.ApiException as error:
-            raise SourceError(f"{base} answered the API server's proxy {error.status} {error.reason}") from error
+            raise SourceError(f"{name} answered the API server's proxy {error.status} {error.reason}") from error
 
     def _pod_path(self, base: str) -> str:
         parts = urlsplit(base)
         query = {"fieldSelector": f"status.podIP={parts.hostname}"}
         pods = self._cluster.get("/api/v1/pods", query).get("items") or []
         if not pods:
-            raise SourceError(f"{base} is neither a Service of the cluster nor the address of a pod")
+            raise SourceError(f"{parts.hostname} is neither a Service of the cluster nor the address of a pod")
         metadata = pods[0]["metadata"]
         return _path(metadata["namespace"], "pods", metadata["name"], base)
 
