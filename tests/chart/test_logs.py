@@ -69,7 +69,7 @@ def test_the_page_on_logs_shows_a_line_of_the_schema_and_a_collector_that_knows_
     (config,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     schema = json.loads((ROOT / "schemas/log.schema.json").read_text())
     jsonschema.validate(json.loads(example), schema)
-    operators = yaml.safe_load(config)["receivers"]["filelog"]["operators"]
+    operators = yaml.safe_load(config)["receivers"]["file_log"]["operators"]
     named = set(re.findall(r"attributes\.(\w+)", json.dumps(operators)))
     assert named <= set(schema["properties"])
     (condition,) = [operator["if"] for operator in operators if operator["type"] == "json_parser"]
