@@ -54,7 +54,7 @@ def test_a_dead_model_and_a_dead_detector_reach_slack_and_mail_and_so_does_their
         detector = _until(inbox, down, seconds=_FIRES_SECONDS)
 
     assert (model["color"], detector["color"]) == ("danger", "danger")
-    assert "100 % of the traffic" in model["text"]
+    assert "100% of the traffic" in model["text"]
     buttons = {action["text"]: action["url"] for action in model["actions"]}
     assert buttons["Runbook"].endswith("/docs/runbooks/ModelNotLoaded.md")
     assert f"model%3D%22{MODEL}%22" in buttons["Silence"]
