@@ -242,3 +242,16 @@ def test_a_batch_is_read_event_by_event():
         (Kind.RESPONSE, Outcome.IGNORED): 1,
     }
     assert detector.intake.unattributed[Outcome.MALFORMED] == 3
+
+
+def test_many_batches_are_worked_off_a_few_events_at_a_time():
+    detector, _ = watching(Clock(), rules(Keeps()))
+    for batch in range(3):
+        attributes = [headers(100 * batch + number) for number in range(100)]
+        events = [{name.removeprefix("ce-"): value for name, value in event.items()} for event in attributes]
+        detector.intake.offer_batch(json.dumps([{**event, "data": {}} for event in events]).encode())
+
+    left = []
+    while detector.step(10):
+        left.append(len(detector.intake))  # between two steps whoever asks gets an answer
+    assert left == [2, 1, 0]

@@ -99,21 +99,26 @@ class Detector:
         self._windows: list[Closed] = []
 
     def step(self, limit: int) -> bool:
-        """Process up to ``limit`` queued events or batches and close what is due; True if there are more.
+        """Process queued events until there were ``limit`` and close what is due; True if there may be more.
 
-        Time advances to what has been processed and never beyond: an event that came in time is counted, however long
-        it had to wait here.
+        The last batch is taken as a whole, but no more of them: meanwhile nobody gets an answer, and what is published
+        grows old. Time advances to what has been processed and never beyond: an event that came in time is counted,
+        however long it had to wait here.
         """
         now, arrival = self.clock(), 0.0
         self._rewind(now)
-        for _ in range(limit):
+        processed = 0
+        while processed < limit:
             queued = self.intake.take()
             if queued is None:
                 self.advance(now)
                 return False
             arrival = min(queued.arrival, now)
+            events = 0
             for event in self.intake.events(queued, arrival):
                 self._process(event)
+                events += 1
+            processed += max(events, 1)  # a batch without an event is work, too
         self.advance(arrival)
         return True
 
