@@ -27,12 +27,16 @@ images = cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m images
 up: ## Build what is missing, start the cluster, install Leeway; ends with a curl line that works
 	@$(cluster) up
 test: ## Everything: check, then the end-to-end story on the built-in cluster; ends with the counts
-	@rm -rf build/tests
-	@$(MAKE) check
+	@rm -rf build/tests && mkdir -p build/tests
+	@echo "what the cluster starts from is built meanwhile: tail -f build/tests/build.log"
+	@nice $(MAKE) build >build/tests/build.log 2>&1 & building=$$!; trap 'kill $$building 2>/dev/null || true' EXIT; \
+	$(MAKE) check; wait $$building || { cat build/tests/build.log; exit 1; }
 	@$(MAKE) e2e
 	@python3 scripts/summary.py build/tests
 
 ##@ The cluster
+build: ## Build all that make up starts from: programs, images, the model; without a cluster
+	@$(cluster) build
 status: ## One screen: cluster, models, versions, weights, pods
 	@$(cluster) status
 monitoring: ## Prometheus and Alertmanager (and Grafana, if there is one) on ports of this machine, until Ctrl-C
@@ -119,4 +123,4 @@ e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up test status verify monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart rules e2e dashboards dashboards-check dashboards-draw help
+.PHONY: up build test status verify monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart rules e2e dashboards dashboards-check dashboards-draw help

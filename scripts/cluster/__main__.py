@@ -1,4 +1,4 @@
-"""The commands behind the Makefile: python -m cluster up|down|status|monitoring|env|load|bundle|tools|clean."""
+"""The commands behind the Makefile: python -m cluster up|build|down|status|monitoring|env|load|bundle|tools|clean."""
 
 import argparse
 import fcntl
@@ -60,6 +60,11 @@ def _up(cluster: paths.ClusterPaths) -> None:
     prerequisites.check()
     with _alone(cluster):
         print(up.up(cluster))
+
+
+def _build(cluster: paths.ClusterPaths) -> None:
+    prerequisites.check()
+    up.build(cluster)
 
 
 def _down(cluster: paths.ClusterPaths) -> None:
@@ -127,6 +132,7 @@ def _clean(cluster: paths.ClusterPaths) -> None:
 
 _COMMANDS = {
     "up": _up,
+    "build": _build,
     "down": _down,
     "status": _status,
     "monitoring": _monitoring,
@@ -137,6 +143,7 @@ _COMMANDS = {
 }
 _NEXT = {
     "up": "make up goes on from where it failed; make status shows what runs",
+    "build": "make build goes on from where it failed",
     "down": "make down tries again",
     "status": "make up",
     "monitoring": "make up, then make monitoring again",

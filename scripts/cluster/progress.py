@@ -41,6 +41,14 @@ def run_steps(steps: Collection[Step], *, parallel: int, say: Callable[[str], No
     _Run(steps, parallel, say or _say).to_the_end()
 
 
+def without(steps: Collection[Step], name: str) -> list[Step]:
+    """Return the steps that can be done although the one of this name never is, in their order."""
+    never = {name}
+    while more := {step.name for step in steps if never.intersection(step.needs)} - never:
+        never |= more
+    return [step for step in steps if step.name not in never]
+
+
 class _Run:
     """The state of one `run_steps`: what is pending, running, done and failed."""
 

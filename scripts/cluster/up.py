@@ -15,7 +15,7 @@ from cluster.addons.kube import Kube
 from cluster.box.network import Addresses
 from cluster.fetch import debian, tools
 from cluster.https import Endpoint
-from cluster.progress import Step, run_steps, wait_until
+from cluster.progress import Step, run_steps, wait_until, without
 from cluster.shell import CommandFailedError, run
 from images.build import Built
 from images.build import build as build_image
@@ -62,6 +62,16 @@ def up(cluster: paths.ClusterPaths) -> str:
     kube = Kube(cluster.kubeconfig)
     run_steps(_steps(cluster, parts, kube), parallel=_PARALLEL)
     return show(cluster, parts.sample)
+
+
+def build(cluster: paths.ClusterPaths) -> None:
+    """Make what `up` starts from (programs, images, the model), as far as no cluster is needed for it.
+
+    Raises:
+        StepFailedError: with the cause of each step that failed.
+    """
+    steps = _steps(cluster, Parts(addresses=lifecycle.free_addresses()), Kube(cluster.kubeconfig))
+    run_steps(without(steps, "node"), parallel=_PARALLEL)
 
 
 def endpoint(cluster: paths.ClusterPaths) -> Endpoint:

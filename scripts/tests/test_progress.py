@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from cluster.progress import Step, StepFailedError, run_steps, wait_until
+from cluster.progress import Step, StepFailedError, run_steps, wait_until, without
 
 
 def test_a_step_starts_only_after_everything_it_needs() -> None:
@@ -89,3 +89,10 @@ def test_waiting_ends_with_what_was_waited_for() -> None:
     with pytest.raises(TimeoutError, match="the API server: not within 0 s"):
         wait_until(lambda: False, seconds=0, what="the API server", step=step)
     assert step.waiting_for == "the API server"
+
+
+def test_what_waits_for_a_step_directly_or_through_others_cannot_be_done_without_it() -> None:
+    needs = {"load": ["image", "node"], "show": ["install"], "install": ["load"], "image": [], "node": []}
+    steps = [Step(name, lambda _: None, needed) for name, needed in needs.items()]
+
+    assert [step.name for step in without(steps, "node")] == ["image"]

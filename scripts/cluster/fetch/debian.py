@@ -2,15 +2,12 @@
 
 import hashlib
 import shutil
-import threading
 from collections.abc import Collection
 from pathlib import Path
 
 from cluster import paths
+from cluster.locked import locked
 from cluster.shell import run
-
-# One apt at a time: its private lists have a lock of their own, which does not wait.
-_APT = threading.Lock()
 
 
 def unpack(packages: Collection[str]) -> Path:
@@ -25,7 +22,8 @@ def unpack(packages: Collection[str]) -> Path:
     names = sorted(packages)
     key = hashlib.sha256("\n".join(names).encode()).hexdigest()[:12]
     target = paths.cache() / "debian" / key
-    with _APT:
+    # One apt at a time: its private lists have a lock of their own, which does not wait.
+    with locked(target.parent / "lock"):
         return target if target.exists() else _fetch(names, target)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cluster import paths
+from cluster.locked import locked
 from cluster.shell import run
 
 
@@ -41,14 +42,14 @@ def build(
     for file in sorted(path for path in module.rglob("*") if path.is_file()):
         digest.update(f"{file.relative_to(module)}\0".encode() + file.read_bytes())
     target = paths.cache() / "go" / f"{group}-{digest.hexdigest()[:12]}"
-    if target.exists():
-        return target
-    work = target.with_suffix(".new")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
     flags = " ".join(["-s", "-w", *(f"-X={name}={value}" for name, value in (variables or {}).items())])
-    log = paths.cache() / "logs" / f"go-{group}.log"
-    with tempfile.TemporaryDirectory() as scratch:
+    # Two that come for the same program at once: the second waits for the first one's.
+    with locked(target.with_suffix(".lock")), tempfile.TemporaryDirectory() as scratch:
+        if target.exists():
+            return target
+        work = target.with_suffix(".new")
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
         replaced = [f"-modfile={change(module, changed, Path(scratch))}"] if changed else []
         run(
             [
@@ -57,9 +58,9 @@ def build(
             ],
             cwd=module,
             env={"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""},
-            log=log,
+            log=paths.cache() / "logs" / f"go-{group}.log",
         )  # fmt: skip
-    work.rename(target)
+        work.rename(target)
     return target
 
 

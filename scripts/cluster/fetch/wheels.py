@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from cluster import paths
+from cluster.locked import locked
 from cluster.shell import run
 
 
@@ -14,11 +15,15 @@ def unpack(requirement: str) -> Path:
         CommandFailedError: the wheel could not be fetched.
     """
     target = paths.cache() / "wheels" / requirement.replace("==", "-")
-    if target.exists():
-        return target
-    work = target.with_suffix(".new")
-    shutil.rmtree(work, ignore_errors=True)
-    log = paths.cache() / "logs" / f"wheel-{requirement}.log"
-    run([paths.uv(), "pip", "install", "--no-deps", "--only-binary", ":all:", "--target", work, requirement], log=log)
-    work.rename(target)
+    with locked(target.with_suffix(".lock")):
+        if target.exists():
+            return target
+        work = target.with_suffix(".new")
+        shutil.rmtree(work, ignore_errors=True)
+        log = paths.cache() / "logs" / f"wheel-{requirement}.log"
+        run(
+            [paths.uv(), "pip", "install", "--no-deps", "--only-binary", ":all:", "--target", work, requirement],
+            log=log,
+        )
+        work.rename(target)
     return target
