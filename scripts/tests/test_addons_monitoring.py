@@ -10,6 +10,7 @@ import yaml
 from cluster.addons import monitoring
 from cluster.addons.monitoring import Target
 from cluster.node import cloud
+from cluster.up import CHART
 
 
 def every(kind: str) -> Iterator[dict[str, Any]]:
@@ -38,6 +39,15 @@ def test_a_prometheus_is_called_by_its_release_and_not_by_its_module():
     spec = installed("Prometheus")["spec"]
     assert spec["image"] == "docker.io/leeway/prometheus:v3.15.0"
     assert spec["version"] == "v3.15.0"
+
+
+def test_a_restarted_prometheus_remembers_how_long_every_alert_of_the_chart_has_lasted():
+    alerts = (CHART / "files/rules/alerts").glob("*.yaml")
+    lasting = {(int(n), unit) for file in alerts for n, unit in re.findall(r"for: (\d+)([a-z]+)", file.read_text())}
+    grace = installed("Prometheus")["spec"]["rules"]["alert"]["forGracePeriod"]
+    assert lasting
+    assert grace == "1m"
+    assert {unit for _, unit in lasting} <= {"m", "h", "d"}  # of these one is no shorter
 
 
 def test_whatever_any_namespace_asks_for_is_scraped():
