@@ -244,6 +244,20 @@ def test_a_batch_is_read_event_by_event():
     assert detector.intake.unattributed[Outcome.MALFORMED] == 3
 
 
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=8), st.integers(1, 3))
+def test_of_batches_that_had_to_go_every_event_is_counted(sizes: list[int], queued: int):
+    detector = Detector(Limits(queue_events=queued), Clock(), lateness=5)
+    attributes = {name.removeprefix("ce-"): value for name, value in headers(1).items()}
+    for size in sizes:
+        detector.intake.offer_batch(json.dumps([{**attributes, "data": {}}] * size).encode())
+
+    assert detector.intake.unattributed[Outcome.DROPPED] == sum(sizes[:-queued])
+    work(detector)
+    state = detector.streams.get(FLIGHTS)
+    assert state is not None
+    assert sum(state.outcomes.values()) == sum(sizes[-queued:])
+
+
 def test_many_batches_are_worked_off_a_few_events_at_a_time():
     detector, _ = watching(Clock(), rules(Keeps()))
     for batch in range(3):

@@ -17,6 +17,8 @@ from leeway_drift.streaming.event_queue import EventQueue
 from leeway_drift.streaming.limits import Limits
 from leeway_drift.streaming.streams import WITHOUT_STREAM, Outcome, Streams, StreamState, TooManyStreams
 
+_OF_EVERY_EVENT = b'"specversion"'  # CloudEvents 1.0, "Required attributes"
+
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
@@ -183,7 +185,10 @@ class Intake:
         with self._lock:
             dropped = self._queue.push(queued)
         for gone in dropped:
-            self.give_up(gone.admitted, Outcome.DROPPED)
+            if gone.admitted is None:
+                self._count_unattributed(Outcome.DROPPED, _events_in(gone.body))
+            else:
+                self.give_up(gone.admitted, Outcome.DROPPED)
 
     def _admit(self, envelope: Envelope) -> Admitted:
         try:
@@ -193,6 +198,14 @@ class Intake:
             self._count_unattributed(Outcome.REFUSED)
             raise
 
-    def _count_unattributed(self, outcome: Outcome) -> None:
+    def _count_unattributed(self, outcome: Outcome, events: int = 1) -> None:
         with self._lock:
-            self.unattributed[outcome] += 1
+            self.unattributed[outcome] += events
+
+
+def _events_in(batch: bytes) -> int:
+    """How many events a batch holds that nobody has the time to read: as often as it has an attribute that each has.
+
+    A share of events that were lost would mean nothing if a batch of a thousand counted as one of them.
+    """
+    return max(1, batch.count(_OF_EVERY_EVENT))
