@@ -26,6 +26,7 @@ from leeway_serving.app import Application, Capture
 from leeway_serving.http import Admission, Limits
 from leeway_serving.loading import Served, Told, load
 from leeway_serving.metrics import Metrics
+from leeway_serving.tracing.trace import Tracer
 
 # A busy machine is no property of the code.
 settings.register_profile("leeway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -159,6 +160,7 @@ class Server:
         limits: Limits = Limits(),  # noqa: B008 - frozen
         version: str | None = None,
         capture: Capture | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self.registry = CollectorRegistry()
         self.admission = Admission(limits)
@@ -166,7 +168,12 @@ class Server:
             self.registry, model=MODEL, version=version or "unknown", in_flight=lambda: self.admission.in_flight
         )
         self.app = Application(
-            model=MODEL, version=version, admission=self.admission, metrics=self.metrics, capture=capture
+            model=MODEL,
+            version=version,
+            admission=self.admission,
+            metrics=self.metrics,
+            capture=capture,
+            tracer=tracer,
         )
 
     def serve(self, served: Served) -> "Server":

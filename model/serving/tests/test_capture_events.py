@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from leeway_serving.capture.events import Inference, batch, sampled
-from leeway_serving.capture.settings import CaptureSettings, SettingsError, settings_from
+from leeway_serving.capture.settings import CaptureSettings, settings_from
+from leeway_serving.environment import SettingsError
 
 EXAMPLES = Path(__file__).parents[3] / "schemas" / "examples" / "events"
 SETTINGS = CaptureSettings("http://sink", sample=1.0, namespace="models", inferenceservice="flights-a")

@@ -28,6 +28,7 @@ from leeway_serving.http import (
 from leeway_serving.loading import Served
 from leeway_serving.metrics import Metrics
 from leeway_serving.protocol import v1, v2
+from leeway_serving.tracing.trace import UNTRACED, Attributes, Trace, Tracer
 
 UNKNOWN_VERSION = "unknown"
 """Said in `x-leeway-version` and in metrics as long as nobody knows which version is to be served."""
@@ -55,6 +56,7 @@ class _Call:
         method: asked with.
         headers: of the request.
         id: its `x-request-id`.
+        trace: of an inference, if it is traced.
         body: as soon as it has been read.
         json_bytes: how much of the body is JSON when binary tensors follow.
     """
@@ -63,6 +65,7 @@ class _Call:
     method: str
     headers: Headers
     id: str
+    trace: Trace
     body: bytes | None = None
     json_bytes: int | None = None
 
@@ -100,6 +103,7 @@ class Application:
         admission: Admission,
         metrics: Metrics,
         capture: Capture | None = None,
+        tracer: Tracer | None = None,
         clock: Callable[[], float] = time.perf_counter,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -111,6 +115,7 @@ class Application:
             admission: counts requests and knows their limits.
             metrics: counts answers.
             capture: takes the inferences whose body was read, whatever was answered; None if nobody wants them.
+            tracer: traces some of the inferences; None if nobody wants traces.
             clock: monotonic, in seconds.
             wall: the time of day, in epoch seconds.
         """
@@ -120,6 +125,7 @@ class Application:
         self._limits = admission.limits
         self._metrics = metrics
         self._capture = capture
+        self._tracer = tracer
         self._clock = clock
         self._wall = wall
         self._served: Served | None = None
@@ -155,10 +161,12 @@ class Application:
         started = self._clock()
         headers: Headers = dict(scope["headers"])
         given_id = request_id(headers)
-        call = _Call(scope["path"], scope["method"], headers, given_id.decode())
-        route = self._routes.get(call.path)
-        protocol = "" if route is None or call.method != route.method else route.protocol
+        path, method = scope["path"], scope["method"]
+        route = self._routes.get(path)
+        protocol = "" if route is None or method != route.method else route.protocol
         counted = bool(protocol) and b"x-leeway-probe" not in headers
+        trace = self._trace(counted, method, path, headers)
+        call = _Call(path, method, headers, given_id.decode(), trace)
         common = [(b"x-request-id", given_id), (b"x-leeway-version", self._version)]
         status = 200
         try:
@@ -167,8 +175,10 @@ class Application:
             status, answer = error.status, _Answer(error_body(str(error)))
             if counted:
                 self._metrics.refused(protocol, code=status, reason=error.reason)
+            trace.enter("respond")
             await _refuse(error, answer, common, receive, send)
         except ClientGoneError:
+            trace.end({"error.type": "client_gone"})
             return
         except Exception:  # noqa: BLE001 - whatever it was, the client gets an answer and the next request is served
             _log.exception("a request failed", extra=self._about(call))
@@ -176,6 +186,7 @@ class Application:
                 self._metrics.failed(protocol)
             status = 500
             answer = _Answer(error_body(f"the server failed on this request; see its log for request id {call.id}"))
+            trace.enter("respond")
             await respond(send, status, answer.body, [*common, (b"content-type", _JSON)])
         else:
             if answer.json_bytes is not None:
@@ -186,17 +197,36 @@ class Application:
         if counted:
             self._report(call, protocol, answer, status, started)
 
+    def _trace(self, wanted: bool, method: str, path: str, headers: Headers) -> Trace:  # noqa: FBT001 - the only caller's
+        if self._tracer is None or not wanted:
+            return UNTRACED
+        return self._tracer.begin(f"{method} {path}", headers.get(b"traceparent"))
+
     def _report(self, call: _Call, protocol: str, answer: _Answer, status: int, started: float) -> None:
-        """Tells capture and, if it listens, the log of what was answered."""
+        """Tells the trace, capture and, if it listens, the log of what was answered."""
+        if call.trace is not UNTRACED:
+            call.trace.end(self._attributes(call, protocol, answer, status), failed=status >= 500)  # noqa: PLR2004
         if _log.isEnabledFor(logging.DEBUG):
             fields = {"protocol": protocol, "code": status, "rows": answer.rows}
             _log.debug("answered", extra={**self._about(call), "fields": fields})
         if call.body is not None and self._capture is not None:
             self._capture.offer(self._inference(call, call.body, answer, status, self._clock() - started))
 
-    def _about(self, call: _Call) -> dict[str, str]:
+    def _attributes(self, call: _Call, protocol: str, answer: _Answer, status: int) -> Attributes:
+        """What a span says of a request: nothing that it asked or was answered."""
+        attributes: dict[str, str | int] = {
+            "http.request.method": call.method,
+            "http.route": call.path,
+            "http.response.status_code": status,
+            "leeway.protocol": protocol,
+            "leeway.version": self._version.decode(),
+            "leeway.request_id": call.id,
+        }
+        return attributes | ({"leeway.rows": answer.rows} if answer.rows else {})
+
+    def _about(self, call: _Call) -> dict[str, str | None]:
         """What a log line says of a request."""
-        return {"version": self._version.decode(), "request_id": call.id}
+        return {"version": self._version.decode(), "request_id": call.id, "trace_id": call.trace.id}
 
     async def _answer(self, route: _Route | None, call: _Call, receive: Receive) -> _Answer:
         if route is None:
@@ -209,7 +239,9 @@ class Application:
         self._ready()
         call.json_bytes = check_media_type(call.headers, binary=route.protocol == "v2")
         with Admitted(self._admission) as admitted:
+            call.trace.enter("read")
             call.body = await read_body(call.headers, receive, self._limits, admitted)
+            call.trace.enter("decode")
             return route.answer(call)
 
     def _inference(self, call: _Call, body: bytes, answer: _Answer, status: int, seconds: float) -> Inference:
@@ -226,12 +258,15 @@ class Application:
             binary_response=answer.json_bytes is not None,
             started=ended - seconds,
             ended=ended,
+            traceparent=call.trace.traceparent,
         )
 
     def _v2(self, call: _Call) -> _Answer:
         served = self._ready()
         request = v2.decode(call.body or b"", served.signature, max_rows=self._limits.rows, json_bytes=call.json_bytes)
+        call.trace.enter("predict")
         outputs = served.model.predict(request.tensors, request.outputs)
+        call.trace.enter("respond")
         body, json_bytes = v2.encode(
             outputs,
             model=self._name,
@@ -244,7 +279,9 @@ class Application:
     def _rows(self, call: _Call, field: str, **others: str) -> _Answer:
         served = self._ready()
         tensors, rows = v1.decode(call.body or b"", served.signature, field=field, max_rows=self._limits.rows)
+        call.trace.enter("predict")
         outputs = served.model.predict(tensors, served.signature.output_names)
+        call.trace.enter("respond")
         return _Answer(v1.encode(outputs, rows, **others), rows=rows)
 
     def _ready(self) -> Served:

@@ -20,7 +20,7 @@ from wsgiref.handlers import BaseHandler
 COMPONENT = "onnx-server"
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
-_ABOUT = ("namespace", "model", "version", "request_id")
+_ABOUT = ("namespace", "model", "version", "request_id", "trace_id")
 _LONGEST_TEXT = 2000
 _LONGEST_TRACEBACK = 8000  # with the rest well under the 16 KiB at which container runtimes break a line
 
@@ -44,7 +44,9 @@ def level_from(environment: Mapping[str, str]) -> int:
 
 
 class JsonFormatter(logging.Formatter):
-    """What every line says, and of `extra` what the schema knows: namespace, model, version, request_id, error, fields.
+    """What every line says, and of `extra` what the schema knows.
+
+    That is namespace, model, version, request_id, trace_id, error and fields.
 
     Args:
         known: members of every line, unless a line says otherwise.

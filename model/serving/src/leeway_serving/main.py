@@ -15,9 +15,11 @@ import uvloop
 from leeway_serving import logs
 from leeway_serving.bundle import VERSION
 from leeway_serving.capture import settings as capture_settings
+from leeway_serving.environment import SettingsError
 from leeway_serving.http import Limits
 from leeway_serving.loading import Told
 from leeway_serving.server import Settings, serve
+from leeway_serving.tracing import settings as tracing_settings
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -49,6 +51,7 @@ def settings_from(arguments: Sequence[str], environment: Mapping[str, str]) -> S
         epilog="LEEWAY_BUNDLE_DIGEST and LEEWAY_MODEL_VERSION, when set, say what the model directory has to hold; "
         "anything else is never served. LEEWAY_CAPTURE_URL, LEEWAY_CAPTURE_SAMPLE, LEEWAY_NAMESPACE and "
         "LEEWAY_INFERENCESERVICE say where and in whose name inferences are sent to the drift detector. "
+        "LEEWAY_TRACING_ENDPOINT and LEEWAY_TRACING_SAMPLE_RATIO say where traces go, and of how many requests. "
         "LEEWAY_LOG_LEVEL is debug, info, warning or error; at debug each request is a line, without what it holds.",
     )
     parser.add_argument("--model-name", required=True, metavar="NAME", help="what clients call the model")
@@ -90,7 +93,8 @@ def settings_from(arguments: Sequence[str], environment: Mapping[str, str]) -> S
             parser.error(f"--{limit.replace('_', '-')} {getattr(options, limit)}: at least 1 was expected")
     try:
         capture = capture_settings.settings_from(environment)
-    except capture_settings.SettingsError as error:
+        tracing = tracing_settings.settings_from(environment)
+    except SettingsError as error:
         parser.error(str(error))
     return Settings(
         model_name=options.model_name,
@@ -100,6 +104,7 @@ def settings_from(arguments: Sequence[str], environment: Mapping[str, str]) -> S
         metrics_port=options.metrics_port,
         told=told,
         capture=capture,
+        tracing=tracing,
         limits=Limits(
             body_bytes=options.max_body_bytes,
             rows=options.max_rows,

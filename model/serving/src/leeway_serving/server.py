@@ -21,6 +21,7 @@ from leeway_serving.errors import ModelError
 from leeway_serving.http import Admission, Limits
 from leeway_serving.loading import Served, Told, load
 from leeway_serving.metrics import Metrics
+from leeway_serving.tracing.settings import TracingSettings
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.05
@@ -31,6 +32,8 @@ _SINK_PAUSE_SECONDS = 1
 """Before a batch that was not taken is sent once more."""
 _CAPTURE_DRAIN_SECONDS = 5
 """For the events that are still to be sent when the last request has been answered."""
+_TRACING_DRAIN_SECONDS = 2
+"""For the spans that are."""
 _KEEP_ALIVE_SECONDS = 3900
 """Longer than Envoy's hour: the side that reuses idle connections has to be the one that closes them."""
 
@@ -46,6 +49,7 @@ class Settings:
     metrics_port: int
     told: Told
     capture: CaptureSettings | None
+    tracing: TracingSettings | None
     limits: Limits
 
 
@@ -76,15 +80,27 @@ async def serve(settings: Settings, *, started: float, load: Callable[..., Serve
         registry,
         model=settings.model_name,
         version=told.version or UNKNOWN_VERSION,
-        in_flight=lambda: admission.in_flight,
+        # Not what is admitted: a request is, when its turn comes, and those that wait for theirs are what piles up.
+        in_flight=lambda: len(server.server_state.tasks),
     )
-    exporter, exporter_thread = start_http_server(settings.metrics_port, addr=settings.host, registry=registry)
     capture = None
     if settings.capture is not None:
         sink = HttpSink(settings.capture.url, timeout=_SINK_SECONDS, pause=_SINK_PAUSE_SECONDS)
         capture = Capture(settings.capture, sink, metrics.captured)
+    tracing, tracer = None, None
+    if settings.tracing is not None:
+        from leeway_serving.tracing.otlp import Export, OtlpTracer  # noqa: PLC0415 - half a second that few want to spend
+
+        tracing = Export(settings.tracing.endpoint)
+        about = {"leeway.namespace": settings.tracing.namespace or "", "leeway.model": settings.model_name}
+        tracer = OtlpTracer(tracing.provider, settings.tracing.sample_ratio, about)
     app = Application(
-        model=settings.model_name, version=told.version, admission=admission, metrics=metrics, capture=capture
+        model=settings.model_name,
+        version=told.version,
+        admission=admission,
+        metrics=metrics,
+        capture=capture,
+        tracer=tracer,
     )
     server = _Server(
         uvicorn.Config(
@@ -102,9 +118,10 @@ async def serve(settings: Settings, *, started: float, load: Callable[..., Serve
             timeout_graceful_shutdown=_DRAIN_SECONDS,
         )
     )
+    exporter, exporter_thread = start_http_server(settings.metrics_port, addr=settings.host, registry=registry)
 
     def stop() -> None:
-        _log.info("draining", extra={"fields": {"in_flight": admission.in_flight}})
+        _log.info("draining", extra={"fields": {"in_flight": len(server.server_state.tasks)}})
         app.drain()
         server.should_exit = True
 
@@ -118,6 +135,8 @@ async def serve(settings: Settings, *, started: float, load: Callable[..., Serve
         loading.cancel()
         if capture is not None:
             await asyncio.to_thread(capture.close, _CAPTURE_DRAIN_SECONDS)
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close, _TRACING_DRAIN_SECONDS)
         exporter.shutdown()
         exporter_thread.join()
     _log.info("stopped")

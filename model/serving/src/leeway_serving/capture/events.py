@@ -34,6 +34,7 @@ class Inference(NamedTuple):  # a frozen dataclass takes several times as long t
         binary_response: whether they follow that of the answer.
         started: when the head of the request was there, in epoch seconds.
         ended: when the answer had been written, in epoch seconds.
+        traceparent: names the span of the request; None if it is not traced.
     """
 
     request_id: str
@@ -46,6 +47,7 @@ class Inference(NamedTuple):  # a frozen dataclass takes several times as long t
     binary_response: bool
     started: float
     ended: float
+    traceparent: str | None = None
 
     @property
     def held_bytes(self) -> int:
@@ -82,7 +84,14 @@ def batch(inferences: Iterable[tuple[str, Inference]], settings: CaptureSettings
 def _events(id_: str, inference: Inference, settings: CaptureSettings) -> tuple[bytes, bytes]:
     metadata = orjson.dumps(orjson.dumps({"X-Request-Id": [inference.request_id]}).decode())
     head = _head(settings, inference.version, inference.digest)
-    both = b'%b,"id":"%b","metadata":%b,"type":"org.kubeflow.serving.inference.' % (head, id_.encode(), metadata)
+    # https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/extensions/distributed-tracing.md
+    trace = b"" if inference.traceparent is None else b'"traceparent":"%b",' % inference.traceparent.encode()
+    both = b'%b,"id":"%b","metadata":%b,%b"type":"org.kubeflow.serving.inference.' % (
+        head,
+        id_.encode(),
+        metadata,
+        trace,
+    )
     # Only what the model has answered is known to be JSON. What was refused goes as it came.
     readable = inference.status == HTTPStatus.OK and not inference.binary_request
     request = b'%brequest","time":"%b","status":"%d","datacontenttype":"%b",%b}' % (
