@@ -49,8 +49,8 @@ class Settings:
     metrics_port: int
     told: Told
     capture: CaptureSettings | None
-    tracing: TracingSettings | None
     limits: Limits
+    tracing: TracingSettings | None = None
 
 
 class _Server(uvicorn.Server):
