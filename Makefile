@@ -42,8 +42,13 @@ status: ## One screen: cluster, models, versions, weights, pods
 monitoring: ## Prometheus and Alertmanager (and Grafana, if there is one) on ports of this machine, until Ctrl-C
 	@$(cluster) monitoring
 VERIFY ?=
-verify: ## Every metric in use by rules, dashboards and gates is there, or which is not: make verify VERIFY="-o json"
+INJECT ?= all
+verify: ## All that alerts, dashboards, gates read is there, and each alert reaches Slack (a stub); INJECT=none only reads
 	@lines="$$($(cluster) env)"; eval "$$lines"; cd operators && "$$LEEWAY_UV" run --quiet --frozen leeway-verify --namespace leeway --release leeway $(VERIFY)
+	@[[ "$(INJECT)" = none ]] || { cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m drill.alerts $(INJECT); }
+ALERT ?=
+drill: ## Make an alert fire for real, show its message and its runbook, clean up: make drill ALERT=DriftAbrupt; none lists
+	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m drill.alerts $(ALERT)
 env: ## Shell lines for kubectl, helm and kubectl leeway: eval "$$(make -s env)"
 	@$(cluster) env
 ARCHIVE ?=

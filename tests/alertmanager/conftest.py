@@ -9,13 +9,12 @@ from typing import Self
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
 import yaml
 from chart.rendering import CHART, Manifest, run_helm
-from inbox import Inbox, MailServer, webhook_server
 
 from alertmanager import pipeline
+from drill.alerts.inbox import Inbox, MailServer, webhook_server
 
 Configured = Callable[[Manifest], Path]
 """Values of monitoring.alertmanagerConfig → the file that Alertmanager is given."""

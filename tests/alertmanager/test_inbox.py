@@ -4,9 +4,9 @@ import smtplib
 
 import httpx
 import kubernetes_validate
-import slack
 
 from alertmanager.conftest import Mailbox
+from drill.alerts import mailbox as stand_in
 
 
 def test_a_webhook_is_answered_as_slack_does_and_kept(mailbox: Mailbox) -> None:
@@ -43,7 +43,7 @@ def test_mails_of_one_connection_are_kept_one_by_one(mailbox: Mailbox) -> None:
 
 def test_the_inbox_of_a_cluster_is_made_of_valid_objects() -> None:
     kinds = []
-    for found in slack.objects("docker.io/leeway/operators:0.1.0"):
+    for found in stand_in.objects("docker.io/leeway/operators:0.1.0"):
         kubernetes_validate.validate(found, "1.36", strict=True)
         kinds.append(found["kind"])
     assert kinds == ["Namespace", "ConfigMap", "Pod", "Service"]

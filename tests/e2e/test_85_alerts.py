@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from slack import Mailbox, mailbox
 from story import MODEL, NAMESPACE, RELEASE, Story
+
+from drill.alerts.mailbox import Mailbox, mailbox
 
 # What the slowest of these rules takes: its `for` of five minutes, a pod that ends, scrapes, evaluations, the message.
 _FIRES_SECONDS = 540.0

@@ -23,10 +23,12 @@ class Inbox:
         self._messages: list[dict[str, object]] = []
 
     def keep(self, message: dict[str, object]) -> None:
+        """Take one more."""
         with self._lock:
             self._messages.append(message)
 
     def messages(self) -> list[dict[str, object]]:
+        """All that came, oldest first."""
         with self._lock:
             return list(self._messages)
 
@@ -81,7 +83,8 @@ class _MailHandler(socketserver.StreamRequestHandler):
     server: MailServer
 
     def handle(self) -> None:
-        sender, recipients = "", []
+        sender = ""
+        recipients: list[str] = []
         self._say("220 inbox")
         while line := self.rfile.readline():
             verb, _, rest = line.decode().strip().partition(" ")

@@ -1,20 +1,18 @@
 """An inbox in the cluster that stands in for Slack and for a mail server, and what Alertmanager has sent to it.
 
-A pod with the image of the operators, since a pod may not be able to reach whoever runs the tests; it is read through
-the API server.
+A pod with the image of the operators, since a pod may not be able to reach whoever waits for the messages; it is read
+through the API server.
 """
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from story import eventually
-
 from cluster.addons.kube import Kube
-from cluster.shell import CommandFailedError
+from cluster.progress import wait_until
+from drill.api import ApiServer, RefusedError, service
 
 NAMESPACE = "leeway-inbox"
 SECRET = "leeway-slack"  # noqa: S105 - a name
@@ -29,13 +27,16 @@ class Mailbox:
     """What came to the inbox.
 
     Attributes:
+        api: leads to it.
         webhook: address of Slack's stand-in, for pods.
         smarthost: that of the mail server's.
+        url: where all that came is listed, for whoever reaches Services.
     """
 
-    kube: Kube
+    api: ApiServer
     webhook: str = f"http://{_NAME}.{NAMESPACE}.svc:{_HTTP}/slack"
     smarthost: str = f"{_NAME}.{NAMESPACE}.svc:{_SMTP}"
+    url: str = f"http://{_NAME}.{NAMESPACE}.svc:{_HTTP}/messages"
 
     def values(self) -> Manifest:
         """Values of the chart that have alerts sent here, and soon."""
@@ -43,44 +44,66 @@ class Mailbox:
         slack, grouping = {"existingSecret": SECRET}, {"wait": "1s", "interval": "5s"}
         return {"monitoring": {"alertmanagerConfig": {"slack": slack, "email": email, "grouping": grouping}}}
 
+    def secret(self, namespace: str) -> Manifest:
+        """Return the Secret with the webhook for a release that alerts from this namespace."""
+        return {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": SECRET, "namespace": namespace},
+            "stringData": {"url": self.webhook},
+        }
+
     def messages(self) -> list[Manifest]:
-        """Return all that came, oldest first (inbox.py)."""
-        path = f"/api/v1/namespaces/{NAMESPACE}/services/{_NAME}:{_HTTP}/proxy/messages"
-        found: list[Manifest] = json.loads(self.kube.kubectl("get", "--raw", path))
+        """Return all that came, oldest first (inbox.py).
+
+        Raises:
+            RefusedError: the inbox is not there.
+            OSError: nor is the API server.
+        """
+        found: list[Manifest] = self.api.ask("GET", f"{service(NAMESPACE, _NAME, _HTTP)}/messages")
         return found
 
     def slack(self) -> list[Manifest]:
         """Return the attachments that Slack would have shown, oldest first: title, text, color, actions."""
-        posts = (message["body"] for message in self.messages() if message["by"] == "webhook")
-        return [attachment for post in posts for attachment in post["attachments"]]
+        return shown(self.messages())
 
-    def wait(self, shown: Callable[[Manifest], bool], *, seconds: float, what: str) -> Manifest:
-        """Return the first message in Slack that is `shown`.
+    def wait(self, wanted: Callable[[Manifest], bool], *, seconds: float, what: str) -> Manifest:
+        """Return the first message in Slack that is `wanted`.
 
         Raises:
-            AssertionError: none came in time; the message names those that did.
+            TimeoutError: none came in time; the message names those that did.
         """
         try:
-            eventually(lambda: any(map(shown, self.slack())), seconds=seconds, what=what)
-        except AssertionError as error:
-            raise AssertionError(f"{error}; there are {[one['title'] for one in self.slack()]}") from error
-        return next(filter(shown, self.slack()))
+            wait_until(lambda: any(map(wanted, self.slack())), seconds=seconds, what=what)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; there are {[one['title'] for one in self.slack()]}") from error
+        return next(filter(wanted, self.slack()))
+
+
+def shown(messages: Iterable[Mapping[str, Any]]) -> list[Manifest]:
+    """Return what Slack shows of the messages of an inbox, oldest first."""
+    posts = (message["body"] for message in messages if message["by"] == "webhook")
+    return [attachment for post in posts for attachment in post["attachments"]]
 
 
 @contextmanager
-def mailbox(kube: Kube, image: str, *, namespaces: tuple[str, ...]) -> Iterator[Mailbox]:
+def mailbox(kube: Kube, image: str, *, namespaces: Sequence[str]) -> Iterator[Mailbox]:
     """Run an inbox until the block ends.
 
     Args:
         kube: the cluster.
         image: one with a python3.11, such as that of the operators.
         namespaces: of the releases whose alerts go there; each gets the Secret with the webhook.
+
+    Raises:
+        CommandFailedError: the cluster refused it.
+        TimeoutError: it does not answer.
     """
-    inbox = Mailbox(kube)
-    kube.apply([*objects(image), *(_secret(namespace, inbox.webhook) for namespace in namespaces)])
+    inbox = Mailbox(ApiServer(kube.kubeconfig))
     try:
+        kube.apply([*objects(image), *map(inbox.secret, namespaces)])
         kube.kubectl("wait", f"pod/{_NAME}", f"--namespace={NAMESPACE}", "--for=condition=Ready", "--timeout=120s")
-        eventually(lambda: _answers(inbox), seconds=30, what="an answer of the inbox")
+        wait_until(lambda: _answers(inbox), seconds=30, what="an answer of the inbox")
         yield inbox
     finally:
         for namespace in namespaces:
@@ -91,18 +114,9 @@ def mailbox(kube: Kube, image: str, *, namespaces: tuple[str, ...]) -> Iterator[
 def _answers(inbox: Mailbox) -> bool:
     try:
         inbox.messages()
-    except CommandFailedError:  # its Service does not lead to it yet
+    except RefusedError:  # its Service does not lead to it yet
         return False
     return True
-
-
-def _secret(namespace: str, webhook: str) -> Manifest:
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": SECRET, "namespace": namespace},
-        "stringData": {"url": webhook},
-    }
 
 
 def objects(image: str) -> list[Manifest]:
