@@ -138,6 +138,7 @@ async def serve(settings: Settings, *, started: float, load: Callable[..., Serve
         if tracing is not None:
             await asyncio.to_thread(tracing.close, _TRACING_DRAIN_SECONDS)
         exporter.shutdown()
+        exporter.server_close()
         exporter_thread.join()
     _log.info("stopped")
 
