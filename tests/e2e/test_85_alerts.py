@@ -1,41 +1,139 @@
 """What breaks reaches the people who were named, with what they need to know, and so does its end.
 
-A stub stands in for Slack and for the mail server; rules, Prometheus and Alertmanager are the real ones.
+A stub stands in for Slack and for the mail server; rules, Prometheus and Alertmanager are the real ones, and nothing is
+shortened but the time for which Alertmanager collects. The faults are there side by side, since rules take minutes: a
+model that is dead, models with a fault each (drill.alerts), a flood of events, and, when the detector is not needed any
+more, a detector that is dead. Prometheus and Alertmanager begin anew in the midst of it. The tests follow it in this
+order, and need each other.
 """
 
+import re
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 
 import pytest
-from story import MODEL, NAMESPACE, RELEASE, Story
+from alerting import Alerting
+from story import MODEL, NAMESPACE, RELEASE, Story, eventually
 
-from drill.alerts.mailbox import Mailbox, mailbox
+from drill.alerts.mailbox import Mailbox, Manifest
+from drill.alerts.outcome import Outcome
+from drill.alerts.session import session
 
 # What the slowest of these rules takes: its `for` of five minutes, a pod that ends, scrapes, evaluations, the message.
 _FIRES_SECONDS = 540.0
 _RESOLVES_SECONDS = 240.0
+# A drill with all that it sets up and takes away.
+_DRILL_SECONDS = 1200.0
+# What a flood loses is told after eleven minutes, and a dead detector, which keeps that quiet, after six.
+_FLOOD_IS_FIRST_SECONDS = 420.0
+_DEAD, _DOWN = f"ModelNotLoaded: {MODEL}", "DetectorDown"
+_DRIFT, _FLOOD = "DriftAbrupt", "DetectorEventsLost"
+_BURNING = ("ModelAvailabilityBurnFast", "ModelLatencyBurnFast")
+# By alert: color, and the sentence with its numbers.
+_SAID = {
+    "RolloutRolledBack": (
+        "warning",
+        r"A release of model drill-rollback in namespace drill-rollback was rolled back \(Errors\)",
+    ),
+    _DRIFT: ("warning", r"Detector abrupt finds the inputs of version .* changed\. Over their threshold: temp \(\d"),
+    "ModelAvailabilityBurnFast": (
+        "danger",
+        r" [3-8](\.\d+)?% of the requests to model drill-failing in namespace drill-failing failed over the last 1h",
+    ),
+    "ModelLatencyBurnFast": (
+        "danger",
+        r" [3-7]\d(\.\d+)?% of the predictions of model drill-slow in namespace drill-slow were slower than 300ms",
+    ),
+    _FLOOD: ("warning", r"% of the events that reached the detector of release leeway .* were lost \(dropped\)"),
+}
+
+
+class _Faults:
+    """The drills under way: which are told, and what became of each."""
+
+    def __init__(self) -> None:
+        self.begun = time.monotonic()
+        self.told = {alert: threading.Event() for alert in _SAID}
+        self.outcomes: dict[str, Future[list[Outcome]]] = {}
+
+    def outcome(self, alert: str) -> Outcome:
+        """Wait for it."""
+        (outcome,) = self.outcomes[alert].result(_DRILL_SECONDS)
+        return outcome
+
+    def await_told(self, alert: str) -> None:
+        """Wait until its message is in Slack, or is not to be expected any more."""
+        what = f"{alert} in Slack"
+        eventually(lambda: self.told[alert].is_set() or self.outcomes[alert].done(), seconds=_DRILL_SECONDS, what=what)
 
 
 @pytest.fixture(scope="module")
-def inbox(story: Story) -> Iterator[Mailbox]:
-    """A Slack and a mail server that the release tells of its alerts."""
-    image = story.get("deployment", f"{RELEASE}-operator")["spec"]["template"]["spec"]["containers"][0]["image"]
-    with mailbox(story.kube, image, namespaces=(NAMESPACE,)) as box, story.installed(box.values()):
-        yield box
+def faults(story: Story) -> Iterator[tuple[Mailbox, _Faults]]:
+    """An inbox that the release tells of its alerts, and models with a fault each."""
+    with session(story.cluster, say=print) as drills, ThreadPoolExecutor(len(_SAID)) as pool:
+        faults = _Faults()
+        # The flood's end comes while the dead detector keeps quiet all that was said of it.
+        for alert in _SAID:
+            faults.outcomes[alert] = pool.submit(
+                drills.run, [alert], resolve=alert != _FLOOD, told=lambda outcome: faults.told[outcome.alert].set()
+            )
+        yield drills.mailbox, faults
+
+
+@pytest.fixture(scope="module")
+def inbox(faults: tuple[Mailbox, _Faults]) -> Mailbox:
+    """What Slack and a mail server would have got."""
+    return faults[0]
+
+
+@pytest.fixture(scope="module")
+def drilled(faults: tuple[Mailbox, _Faults]) -> _Faults:
+    """The models with a fault each."""
+    return faults[1]
+
+
+@pytest.fixture(scope="module")
+def dead_model(story: Story, inbox: Mailbox) -> Iterator[ExitStack]:  # noqa: ARG001 - there are people to be told
+    """The flights model without a server, until the stack is closed."""
+    slot = story.rollout()["status"]["stable"]["slot"]
+    with ExitStack() as away:
+        away.enter_context(_scaled_away(story, f"{MODEL}-{slot}-predictor"))
+        yield away
+
+
+@pytest.fixture(scope="module")
+def dead_detector(story: Story, inbox: Mailbox, drilled: _Faults) -> Iterator[ExitStack]:
+    """No detector, from when nobody needs it any more until the stack is closed."""
+
+    def unneeded() -> bool:
+        drift_is_over = drilled.outcomes[_DRIFT].done() or _titles(inbox, f"[RESOLVED] {_DRIFT}") != []
+        return drift_is_over and time.monotonic() - drilled.begun > _FLOOD_IS_FIRST_SECONDS
+
+    eventually(unneeded, seconds=_DRILL_SECONDS, what="the end of the drift")
+    with ExitStack() as away:
+        away.enter_context(_scaled_away(story, f"{RELEASE}-drift-detector"))
+        yield away
 
 
 @contextmanager
-def _scaled_away(story: Story, *deployments: str) -> Iterator[None]:
-    where = [f"deployment/{name}" for name in deployments]
-    story.kube.kubectl("scale", *where, f"--namespace={NAMESPACE}", "--replicas=0")
+def _scaled_away(story: Story, deployment: str) -> Iterator[None]:
+    where = (f"deployment/{deployment}", f"--namespace={NAMESPACE}")
+    story.kube.kubectl("scale", *where, "--replicas=0")
     try:
         yield
     finally:
-        story.kube.kubectl("scale", *where, f"--namespace={NAMESPACE}", "--replicas=1")
+        story.kube.kubectl("scale", *where, "--replicas=1")
 
 
-def _until(inbox: Mailbox, begins: str, *, seconds: float) -> dict[str, Any]:
+def _titles(inbox: Mailbox, begins: str) -> list[str]:
+    return [one["title"] for one in inbox.slack() if one["title"].startswith(begins)]
+
+
+def _until(inbox: Mailbox, begins: str, *, seconds: float) -> Manifest:
     """Wait for a message in Slack whose title begins so."""
     return inbox.wait(lambda one: one["title"].startswith(begins), seconds=seconds, what=f"{begins} in Slack")
 
@@ -45,29 +143,86 @@ def test_whatever_rules_dashboards_gates_and_receivers_stand_on_is_there(story: 
     assert "Succeeded" in story.helm("test", RELEASE)
 
 
-def test_a_dead_model_and_a_dead_detector_reach_slack_and_mail_and_so_does_their_end(
-    story: Story, inbox: Mailbox
-) -> None:
-    dead, down = f"[FIRING:1] ModelNotLoaded: {MODEL}", "[FIRING:1] DetectorDown"
-    slot = story.rollout()["status"]["stable"]["slot"]
-    with _scaled_away(story, f"{MODEL}-{slot}-predictor", f"{RELEASE}-drift-detector"):
-        model = _until(inbox, dead, seconds=_FIRES_SECONDS)
-        detector = _until(inbox, down, seconds=_FIRES_SECONDS)
+@pytest.mark.usefixtures("dead_model")
+def test_a_dead_model_reaches_slack_and_mail(inbox: Mailbox) -> None:
+    told = _until(inbox, f"[FIRING:1] {_DEAD}", seconds=_FIRES_SECONDS)
 
-    assert (model["color"], detector["color"]) == ("danger", "danger")
-    assert "100% of the traffic" in model["text"]
-    buttons = {action["text"]: action["url"] for action in model["actions"]}
+    assert told["color"] == "danger"
+    assert "100% of the traffic" in told["text"]
+    buttons = {action["text"]: action["url"] for action in told["actions"]}
     assert buttons["Runbook"].endswith("/docs/runbooks/ModelNotLoaded.md")
     assert f"model%3D%22{MODEL}%22" in buttons["Silence"]
     mails = [message["subject"] for message in inbox.messages() if message["by"] == "email"]
-    assert any(subject.startswith(dead) for subject in mails)
+    assert any(subject.startswith(f"[FIRING:1] {_DEAD}") for subject in mails)
 
-    assert _until(inbox, f"[RESOLVED] ModelNotLoaded: {MODEL}", seconds=_RESOLVES_SECONDS)["color"] == "good"
-    assert _until(inbox, "[RESOLVED] DetectorDown", seconds=_RESOLVES_SECONDS)["color"] == "good"
+
+@pytest.mark.usefixtures("dead_model", "dead_detector")
+def test_a_restart_of_prometheus_and_alertmanager_forgets_no_wait_and_no_silence(
+    story: Story, inbox: Mailbox, drilled: _Faults
+) -> None:
+    alerting = Alerting(story)
+    eventually(lambda: alerting.since(_DOWN) is not None, seconds=90, what=f"{_DOWN} waiting")
+    for alert in _BURNING:
+        drilled.await_told(alert)
+    silence = alerting.silence("Quiet")
+
+    begun = datetime.now(UTC)
+    alerting.begin_anew()
+
+    def remembered() -> bool:
+        since = alerting.since(_DOWN)
+        return since is not None and since < begun
+
+    # It looks at a rule twice before it takes up what it had recorded of it.
+    eventually(remembered, seconds=90, what=f"{_DOWN} waiting since before the restart")
+    assert silence in alerting.silences()
+    for alert in ("Quiet", "Loud"):
+        alerting.fire(alert, namespace=NAMESPACE, severity="warning")
+    _until(inbox, "[FIRING:1] Loud", seconds=60)
+    # What Prometheus does not tell a new Alertmanager as firing has no end there either.
+    eventually(lambda: alerting.fires("ModelNotLoaded"), seconds=90, what="the dead model at the new Alertmanager")
+
+
+def test_the_end_of_a_dead_model_is_told(dead_model: ExitStack, inbox: Mailbox) -> None:
+    dead_model.close()
+
+    assert _until(inbox, f"[RESOLVED] {_DEAD}", seconds=_RESOLVES_SECONDS)["color"] == "good"
+
+
+def test_a_dead_detector_reaches_slack_and_so_does_its_end(dead_detector: ExitStack, inbox: Mailbox) -> None:
+    told = _until(inbox, f"[FIRING:1] {_DOWN}", seconds=_FIRES_SECONDS)
+    assert told["color"] == "danger"
+
+    dead_detector.close()
+
+    assert _until(inbox, f"[RESOLVED] {_DOWN}", seconds=_RESOLVES_SECONDS)["color"] == "good"
 
 
 def test_what_a_dead_detector_hides_is_not_told_beside_it(inbox: Mailbox) -> None:
     told = [attachment["title"] for attachment in inbox.slack()]
-    assert any("DetectorDown" in title for title in told)
+    assert any(_DOWN in title for title in told)
     hidden = ("DetectorBlind", "DetectorCoverageLow", "TargetDown")
     assert [title for title in told if any(name in title for name in hidden)] == []
+
+
+@pytest.mark.parametrize("alert", _SAID)
+def test_a_fault_is_told_in_time_with_its_numbers_and_so_is_its_end(drilled: _Faults, alert: str) -> None:
+    outcome = drilled.outcome(alert)
+
+    assert outcome.gap == ""
+    assert outcome.seconds is not None
+    assert outcome.seconds <= outcome.promised
+    color, sentence = _SAID[alert]
+    assert outcome.color == color
+    assert re.search(sentence, outcome.text), outcome.text
+    assert outcome.actions["Runbook"].endswith(f"/docs/runbooks/{alert}.md")
+    assert outcome.subject_of_mail == outcome.title
+    # Of a rollback no end is told, and that of the flood is not awaited.
+    assert (outcome.resolved_seconds is None) == (alert in ("RolloutRolledBack", _FLOOD))
+
+
+def test_nothing_was_told_twice_and_nothing_that_was_silenced(inbox: Mailbox, drilled: _Faults) -> None:
+    once = [f"[FIRING:1] {_DEAD}", f"[FIRING:1] {_DOWN}", *(drilled.outcome(alert).title for alert in _BURNING)]
+
+    assert {title: len(_titles(inbox, title)) for title in once} == dict.fromkeys(once, 1)
+    assert _titles(inbox, "[FIRING:1] Quiet") == []
