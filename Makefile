@@ -22,6 +22,7 @@ FAULTS := tests/faults
 PACKAGES := model/training model/serving drift-detector drift-detector/alibi operators grafana
 cluster = cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m cluster
 images = cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m images
+supply = cd scripts && "$$LEEWAY_UV" run --quiet --frozen --group supply python -m supply
 
 ##@ The whole way
 up: ## Build what is missing, start the cluster, install Leeway; ends with a curl line that works
@@ -106,6 +107,20 @@ bench-drift: ## How fast events are taken in, and a window judged: counts, Alibi
 	@cd drift-detector && OMP_NUM_THREADS=1 "$$LEEWAY_UV" run --quiet --frozen --all-extras python ../scripts/bench/ingest.py
 	@cd drift-detector/alibi && OMP_NUM_THREADS=1 "$$LEEWAY_UV" run --quiet --frozen python ../../scripts/bench/drift.py
 
+##@ Supply chain and delivery
+supply-chain: ## SBOMs and licences of the images, signatures made and verified, secrets in the history; into build/supply-chain
+	@$(supply) sign
+	@$(supply) secrets
+VALUES ?=
+values_files = $(foreach file,$(VALUES),--values "$(abspath $(file))")
+manifests: ## What kubectl applies in the place of Helm, into build/manifests: make manifests VALUES="FILE …"
+	@$(supply) manifests $(values_files) "$(CURDIR)/build/manifests"
+images-list: ## The images that an installation needs, one a line: make images-list VALUES="FILE …"
+	@$(supply) images-list $(values_files)
+FOLDER ?= build/images
+images-save: ## Images, SBOMs, values and checksums for a site without a way out: make images-save FOLDER=/media/usb
+	@$(supply) images-save "$(abspath $(FOLDER))"
+
 ##@ Checks
 check: lint types unit chart rules ## Lint, types, unit, contract, chart and rule tests; a few minutes, no cluster
 lint: ## Ruff over everything, the import contracts of each package, shellcheck
@@ -128,4 +143,4 @@ e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up build test status verify monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart rules e2e dashboards dashboards-check dashboards-draw help
+.PHONY: up build test status verify monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart rules e2e dashboards dashboards-check dashboards-draw supply-chain manifests images-list images-save help

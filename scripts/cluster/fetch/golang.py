@@ -18,6 +18,7 @@ def build(
     tags: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
     changed: str | None = None,
+    tools: Path = paths.TOOLS,
 ) -> Path:
     """Return a folder with the binaries of `packages`, built in the module `tools/<group>`.
 
@@ -35,7 +36,7 @@ def build(
     Raises:
         CommandFailedError: Go is missing or the build failed; the message names the log.
     """
-    module = paths.TOOLS / group
+    module = tools / group
     toolchain = run(["go", "env", "GOVERSION"]).strip()
     chosen = [str(list(packages)), *tags, str(sorted((variables or {}).items()))]
     digest = hashlib.sha256(" ".join([toolchain, *chosen]).encode())

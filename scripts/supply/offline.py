@@ -1,0 +1,51 @@
+"""A folder that carries the images to a site without a way out."""
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from images.build import Built
+
+# An image's name → its key in the chart's values.
+VALUES = {
+    "onnx-server": "onnxServer",
+    "operators": "operators",
+    "drift-detector": "driftDetector",
+    "drift-detector-native": "driftDetectorNative",
+}
+
+
+def save(folder: Path, built: Mapping[str, Built], sboms: Mapping[str, Path]) -> None:
+    """Write each image and its SBOM to `folder`, with values that name them, and a list of checksums.
+
+    `sha256sum --check SHA256SUMS` in the folder tells whether all of it arrived.
+
+    Args:
+        folder: is made; what is in it already stays.
+        built: an image's name → its archive.
+        sboms: an image's name → its SBOM.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for name, image in built.items():
+        archive, sbom = folder / f"{name}.tar", folder / f"{name}.cdx.json"
+        shutil.copyfile(image.archive, archive)
+        shutil.copyfile(sboms[name], sbom)
+        files += [archive, sbom]
+    listing = folder / "images.txt"
+    listing.write_text("".join(f"{image.reference}\n" for image in built.values()), encoding="utf-8")
+    values = folder / "values.yaml"
+    tags = {
+        VALUES[name]: {"tag": image.reference.rpartition(":")[2]} for name, image in built.items() if name in VALUES
+    }
+    values.write_text(yaml.safe_dump({"images": tags}), encoding="utf-8")
+    sums = [f"{_sha256(file)}  {file.name}\n" for file in (*files, listing, values)]
+    (folder / "SHA256SUMS").write_text("".join(sums), encoding="utf-8")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -1,0 +1,97 @@
+"""Carries images and the chart to a registry, signs them by digest, and checks what lies there."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.fetch import tools
+from cluster.shell import run
+from supply.manifests import CHART
+from supply.signing import Signer
+
+
+@dataclass(frozen=True)
+class Published:
+    """What lies in the registry: name → reference with digest."""
+
+    images: Mapping[str, str]
+    chart: str
+
+    def text(self) -> str:
+        """One reference per line, the chart last."""
+        return "".join(f"{reference}\n" for reference in (*self.images.values(), self.chart))
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A registry and the programs that carry to it.
+
+    Attributes:
+        address: host, port if any, and the path below which everything goes, such as "ghcr.io/leeway-dev".
+        crane: the program that carries images.
+        plain_http: whether it speaks no TLS.
+    """
+
+    address: str
+    crane: Path
+    plain_http: bool = False
+
+    def push_image(self, archive: Path, name: str, tag: str) -> str:
+        """Push an image's archive as <address>/leeway/<name>:<tag>; return its reference by digest.
+
+        Raises:
+            CommandFailedError: the registry refused; the message is its own.
+        """
+        insecure = ["--insecure"] if self.plain_http else []
+        return run([self.crane, "push", *insecure, archive, f"{self.address}/leeway/{name}:{tag}"]).strip()
+
+    def push_chart(self, folder: Path) -> str:
+        """Package the chart into `folder` and push it to <address>/charts; return its reference by digest.
+
+        Raises:
+            CommandFailedError: helm failed; the message is its own.
+            ValueError: helm names no digest.
+        """
+        helm = tools.fetch() / "helm"
+        run([helm, "package", CHART, "--destination", folder])
+        (package,) = folder.glob("leeway-*.tgz")
+        plain = ["--plain-http"] if self.plain_http else []
+        # Helm tells what it pushed on standard error in some versions.
+        printed = run(["sh", "-c", '"$@" 2>&1', "sh", helm, "push", *plain, package, f"oci://{self.address}/charts"])
+        digest = re.search(r"sha256:[0-9a-f]{64}", printed)
+        if not digest:
+            raise ValueError(f"helm push of {package.name}: expected a digest, it printed {printed!r}")
+        return f"{self.address}/charts/leeway@{digest[0]}"
+
+
+def publish(
+    registry: Registry,
+    signer: Signer,
+    archives: Mapping[str, tuple[Path, Path]],
+    tag: str,
+    work: Path,
+) -> Published:
+    """Push, sign and check every image and the chart.
+
+    Args:
+        registry: where they go.
+        signer: who signs them.
+        archives: an image's name → its archive and its SBOM.
+        tag: of the images: the chart's appVersion is what the chart asks for.
+        work: an empty folder.
+
+    Raises:
+        CommandFailedError: a program failed.
+        NotSignedError: what lies in the registry is not what was signed.
+    """
+    images = {}
+    for name, (archive, sbom) in archives.items():
+        reference = registry.push_image(archive, name, tag)
+        signer.sign(reference, sbom)
+        signer.verify(reference, sbom=True)
+        images[name] = reference
+    chart = registry.push_chart(work)
+    signer.sign(chart)
+    signer.verify(chart, sbom=False)
+    return Published(images, chart)
