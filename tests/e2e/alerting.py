@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from pathlib import Path
 
 from story import Story, eventually
 
@@ -19,7 +20,11 @@ class Alerting:
         self._story = story
         here = f"--namespace={monitoring.NAMESPACE}"
         address = story.kube.kubectl("get", "service", "alertmanager", here, "--output=jsonpath={.spec.clusterIP}")
-        self._amtool = [story.cluster.bin / "amtool", f"--alertmanager.url=http://{address}:9093", "--no-version-check"]
+        self._amtool: list[str | Path] = [
+            story.cluster.bin / "amtool",
+            f"--alertmanager.url=http://{address}:9093",
+            "--no-version-check",
+        ]
 
     def since(self, alert: str) -> datetime | None:
         """Return when an alert began to wait or to fire, as Prometheus has it; None if it does not, or none answers."""
