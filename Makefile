@@ -137,10 +137,14 @@ chart: tools ## Rendered manifests: policy, schemas, one test per value
 	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/chart.xml tests/chart
 rules: tools ## Alerts: when each fires and what it says, by promtool; whom it reaches, by Alertmanager; runbooks
 	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/rules.xml tests/rules tests/alertmanager
+terraform-test: tools ## terraform/: format, validity, mocked tests, and applies with helm and minikube stood in for
+	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/terraform.xml tests/terraform
+terraform-schemas: ## Read anew what Terraform's providers take, from the bindings that stand-in.toml lists
+	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m infrastructure schemas
 e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 	@scripts/e2e.sh
 
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up build test status verify monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart rules e2e dashboards dashboards-check dashboards-draw supply-chain manifests images-list images-save help
+.PHONY: up build test status verify monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart rules terraform-test terraform-schemas e2e dashboards dashboards-check dashboards-draw supply-chain manifests images-list images-save help

@@ -1,0 +1,63 @@
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from cluster import paths
+from cluster.shell import run
+from infrastructure import program, stand_in
+
+SOURCE = paths.REPOSITORY / "terraform"
+
+
+def folders() -> list[str]:
+    """Every module and root, as a path below terraform/."""
+    return sorted(str(file.parent.relative_to(SOURCE)) for file in SOURCE.rglob("versions.tf"))
+
+
+@dataclass(frozen=True)
+class Terraform:
+    """Terraform in a copy of terraform/, with no provider but the stand-ins and no helm or minikube but the test's."""
+
+    program: Path
+    tree: Path
+    environment: Mapping[str, str]
+    programs: Path | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, folder: str, *arguments: str) -> str:
+        """Run it in a folder of terraform/ and return what it printed."""
+        path = f"{self.programs}{os.pathsep}{os.environ['PATH']}" if self.programs else os.environ["PATH"]
+        given = {f"TF_VAR_{name}": value for name, value in self.variables.items()}
+        environment = {**self.environment, **given, "PATH": path}
+        return run([self.program, f"-chdir={self.tree / folder}", *arguments], env=environment)
+
+    def init(self, folder: str) -> None:
+        self(folder, "init", "-backend=false", "-no-color", "-input=false")
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    return stand_in.mirror(tmp_path_factory.mktemp("providers"))
+
+
+@pytest.fixture(scope="session")
+def terraform(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Terraform:
+    return Terraform(program.find(), _copy(tmp_path_factory.mktemp("terraform")), environment)
+
+
+@pytest.fixture
+def fresh(terraform: Terraform, tmp_path: Path) -> Terraform:
+    """A copy of its own, for tests that apply, and an empty folder for programs that come before all others."""
+    (tmp_path / "bin").mkdir()
+    return Terraform(terraform.program, _copy(tmp_path), terraform.environment, tmp_path / "bin")
+
+
+def _copy(folder: Path) -> Path:
+    # As deep as in the repository, whose charts the roots name relative to themselves.
+    (folder / "charts").symlink_to(paths.REPOSITORY / "charts")
+    ignored = shutil.ignore_patterns(".terraform*", "terraform.tfstate*")
+    return Path(shutil.copytree(SOURCE, folder / "terraform", ignore=ignored))

@@ -1,0 +1,92 @@
+"""The root for minikube, applied and destroyed with a minikube and a helm that write down how they were called."""
+
+import pytest
+import yaml
+
+from cluster.shell import CommandFailedError
+from terraform.conftest import Terraform
+from terraform.programs import Call, Programs
+
+ROOT = "environments/minikube"
+APPLY = ("apply", "-auto-approve", "-no-color", "-input=false")
+DESTROY = ("destroy", "-auto-approve", "-no-color", "-input=false")
+
+
+@pytest.fixture
+def programs(fresh: Terraform) -> Programs:
+    assert fresh.programs
+    programs = Programs(fresh.programs)
+    programs.minikube()
+    programs.helm()
+    fresh.init(ROOT)
+    return programs
+
+
+def order(calls: list[Call], verb: str) -> list[str]:
+    """Names of releases in the order in which helm did `verb`."""
+    return [
+        call.arguments[2 if verb == "upgrade" else 1]
+        for call in calls
+        if call.program == "helm" and call.arguments[0] == verb
+    ]
+
+
+def test_one_apply_brings_the_cluster_and_then_the_platform(fresh: Terraform, programs: Programs) -> None:
+    fresh(ROOT, *APPLY)
+    first, *rest = programs.calls()
+    assert (first.program, first.arguments[0]) == ("minikube", "start")
+    assert first.option("--profile") == "leeway"
+    assert first.option("--memory") == "8192mb"
+    assert {call.program for call in rest} == {"helm"}
+    assert {call.option("--kube-context") for call in rest} == {"leeway"}
+    installed = order(rest, "upgrade")
+    assert sorted(installed) == sorted(set(installed)), "each once"
+    for before, after in [("cert-manager", "kserve"), ("kserve-crd", "kserve"), ("envoy-gateway", "leeway-cluster")]:
+        assert installed.index(before) < installed.index(after)
+    assert installed[-1] == "leeway"
+
+
+def test_a_second_apply_changes_nothing(fresh: Terraform, programs: Programs) -> None:
+    fresh(ROOT, *APPLY)
+    programs.calls()
+    assert "0 added, 0 changed, 0 destroyed" in fresh(ROOT, *APPLY)
+    assert order(programs.calls(), "upgrade") == []
+
+
+def test_what_was_taken_away_by_hand_is_brought_back(fresh: Terraform, programs: Programs) -> None:
+    fresh(ROOT, *APPLY)
+    programs.calls()
+    programs.forget("kserve")
+    assert "1 added, 0 changed, 0 destroyed" in fresh(ROOT, *APPLY)
+    assert order(programs.calls(), "upgrade") == ["kserve"]
+
+
+def test_a_new_version_of_a_model_is_one_changed_release(fresh: Terraform, programs: Programs) -> None:
+    fresh(ROOT, *APPLY)
+    programs.calls()
+    fresh.variables["values"] = "models: {flights: {model: {version: 1.1.0}}}"
+    assert "0 added, 1 changed, 0 destroyed" in fresh(ROOT, *APPLY)
+    changed = [call for call in programs.calls() if call.arguments[0] == "upgrade"]
+    assert [call.arguments[2] for call in changed] == ["leeway"]
+    assert yaml.safe_load(changed[0].stdin)["models"]["flights"]["model"]["version"] == "1.1.0"
+
+
+def test_destroy_goes_backwards_and_ends_with_the_cluster(fresh: Terraform, programs: Programs) -> None:
+    fresh(ROOT, *APPLY)
+    programs.calls()
+    fresh(ROOT, *DESTROY)
+    calls = programs.calls()
+    removed = order(calls, "uninstall")
+    assert removed[0] == "leeway", "its operator takes its models apart while KServe is still there"
+    assert removed.index("kserve") < removed.index("cert-manager")
+    assert (calls[-1].program, calls[-1].arguments) == ("minikube", ["delete", "--profile", "leeway"])
+
+
+@pytest.mark.usefixtures("programs")
+def test_an_argument_that_the_stand_in_would_ignore_is_refused(fresh: Terraform) -> None:
+    """Or a test here would pass for what was never done."""
+    main = fresh.tree / "modules/platform/main.tf"
+    text = main.read_text(encoding="utf-8")
+    main.write_text(text.replace("max_history = 10", "atomic = true"), encoding="utf-8")
+    with pytest.raises(CommandFailedError, match="atomic: the stand-in for helm does not honour it"):
+        fresh(ROOT, "plan", "-no-color", "-input=false")

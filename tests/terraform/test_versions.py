@@ -1,0 +1,62 @@
+"""Terraform installs what the built-in cluster was proven with: scripts/cluster/versions.toml is the one list."""
+
+import re
+
+import pytest
+import yaml
+
+from cluster import paths, versions
+from cluster.addons import monitoring
+from infrastructure import program
+from terraform.conftest import SOURCE, folders
+
+_DEFAULT = re.compile(r'(\w+) += optional\(string, "(v?\d[\w.]*)"\)')
+_MODULE = (SOURCE / "modules/platform/variables.tf").read_text(encoding="utf-8")
+
+
+def defaults() -> dict[str, str]:
+    """The defaults of the module's variable `versions`, by part."""
+    body = _MODULE.partition('variable "versions"')[2].partition("validation {")[0]
+    return dict(_DEFAULT.findall(body))
+
+
+@pytest.mark.parametrize("part", ["cert-manager", "envoy-gateway", "kserve"])
+def test_a_part_has_the_version_that_the_cluster_has(part: str) -> None:
+    assert defaults()[part.replace("-", "_")] == versions.modules()[part].version
+
+
+def test_leeway_is_the_chart_of_this_repository() -> None:
+    chart = yaml.safe_load((paths.REPOSITORY / "charts/leeway/Chart.yaml").read_text(encoding="utf-8"))
+    assert defaults()["leeway"] == chart["version"]
+
+
+def test_the_monitoring_stack_is_the_one_of_the_pinned_operator() -> None:
+    """Chart 90.2.0 is the last with the operator 0.93; another operator needs another chart."""
+    assert (defaults()["kube_prometheus_stack"], monitoring.release("prometheus-operator")) == ("90.2.0", "0.93.0")
+
+
+def test_minikube_runs_the_kubernetes_that_everything_was_proven_on() -> None:
+    for file in ("modules/minikube/variables.tf", "environments/minikube/variables.tf"):
+        assert versions.kubernetes() in re.findall(r'"(1\.\d+\.\d+)"', (SOURCE / file).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("folder", folders())
+def test_every_folder_asks_for_the_terraform_that_is_looked_for(folder: str) -> None:
+    major, minor = program.MINIMUM
+    text = (SOURCE / folder / "versions.tf").read_text(encoding="utf-8")
+    assert f'required_version = ">= {major}.{minor}, < 2.0"' in text
+
+
+@pytest.mark.parametrize("folder", folders())
+def test_providers_have_a_floor_in_modules_and_a_fence_in_roots(folder: str) -> None:
+    text = (SOURCE / folder / "versions.tf").read_text(encoding="utf-8")
+    sign = "~> " if folder.startswith("environments/") else ">= "
+    assert all(asked.startswith(sign) for asked in re.findall(r'^      version = "(.*)"$', text, re.MULTILINE))
+
+
+def test_the_charts_that_its_own_prerequisites_name() -> None:
+    """What the chart tells people to run, and what Terraform runs, come from the same places."""
+    told = (paths.REPOSITORY / "charts/leeway/templates/prerequisites.yaml").read_text(encoding="utf-8")
+    homes = set(re.findall(r"oci://[\w./-]+", told))
+    assert homes
+    assert homes <= set(re.findall(r"oci://[\w./-]+", _MODULE))
