@@ -96,6 +96,9 @@ dashboards-draw: ## Draw each dashboard from a running Prometheus, into docs/das
 	@$(with_prometheus) draw "$(PROMETHEUS)" ../docs/dashboards --hours "$(HOURS)" --model "$(MODEL)"
 
 ##@ Without a cluster
+setup: ## What developing needs: uv, each package's environment, helm and kubectl
+	@scripts/delivery/setup.sh
+dev: serve ## As serve
 serve: ## Train if needed and serve the flights model on http://127.0.0.1:8080
 	@scripts/serve.sh
 images: ## Build the images and print their sizes
@@ -111,6 +114,14 @@ bench-drift: ## How fast events are taken in, and a window judged: counts, Alibi
 supply-chain: ## SBOMs and licences of the images, signatures made and verified, secrets in the history; into build/supply-chain
 	@$(supply) sign
 	@$(supply) secrets
+ENVIRONMENT ?= dev
+deploy: ## Install or upgrade with deploy/values-*.yaml on the current kube context: make deploy ENVIRONMENT=staging
+	@ENVIRONMENT="$(ENVIRONMENT)" scripts/delivery/deploy.sh
+REVISION ?= 0
+rollback: ## Back to the release before, or to REVISION, on the current kube context; the traffic is back within seconds
+	@helm rollback leeway "$(REVISION)" --namespace "$${NAMESPACE:-leeway}" --wait --timeout 10m
+health-check: ## Pods, models and one real answer from each, on the current kube context
+	@scripts/delivery/health.sh
 VALUES ?=
 values_files = $(foreach file,$(VALUES),--values "$(abspath $(file))")
 manifests: ## What kubectl applies in the place of Helm, into build/manifests: make manifests VALUES="FILE …"
@@ -134,7 +145,7 @@ unit: export CI := true
 unit: ## Unit and contract tests of each package
 	@for package in $(PACKAGES) $(CONFORMANCE) $(FAULTS) scripts; do (cd $$package && echo "== tests: $$package" && "$$LEEWAY_UV" run --frozen --all-extras pytest -q --junitxml="$(CURDIR)/build/tests/$$(basename $$package).xml"); done
 chart: tools ## Rendered manifests: policy, schemas, one test per value
-	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/chart.xml tests/chart
+	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/chart.xml tests/chart tests/delivery
 rules: tools ## Alerts: when each fires and what it says, by promtool; whom it reaches, by Alertmanager; runbooks
 	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/rules.xml tests/rules tests/alertmanager
 terraform-test: tools ## terraform/: format, validity, mocked tests, and applies with helm and minikube stood in for
@@ -147,4 +158,4 @@ e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up build test status verify monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart rules terraform-test terraform-schemas e2e dashboards dashboards-check dashboards-draw supply-chain manifests images-list images-save help
+.PHONY: up build test status verify monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart rules terraform-test terraform-schemas e2e dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check supply-chain manifests images-list images-save help
