@@ -77,7 +77,7 @@ def events_of(*inferences: Inference) -> list[dict[str, Any]]:
 
 def test_a_batch_is_the_one_that_the_detector_is_tested_with() -> None:
     inferences = [
-        inference(),
+        inference(traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
         inference(
             request_id="5b1a9d62-0f0e-4a52-8f1b-7d1d2f0c6c22",
             request=body_of("v1-request.json"),

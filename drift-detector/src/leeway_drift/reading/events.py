@@ -20,6 +20,8 @@ _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _VISIBLE = re.compile(r"[!-~]{1,128}")
 _PLAIN_METADATA = re.compile(r'\{"X-Request-Id":\["([!#-\[\]-~]{1,128})"\]\}')  # as it is sent, without escapes
+# https://www.w3.org/TR/trace-context-2/#traceparent-header, of a span that is recorded
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f][13579bdf]")
 _SLOTS = ("-a", "-b")
 _OF_ORIGIN = {
     prefix: tuple(prefix + name for name in ("specversion", "type", "inferenceservicename", "namespace", "endpoint"))
@@ -68,6 +70,8 @@ class Envelope:
             something that is no id (over 128 characters, or not visible ASCII).
         answered: whether the inference was answered with 200. The logger, which knows no status, sends responses of
             such alone, and requests of all: None for them.
+        traceparent: the inference's span, as CloudEvents' extension for distributed tracing has it; None if it is not
+            traced, or the value is none.
     """
 
     stream: Stream
@@ -77,6 +81,7 @@ class Envelope:
     time: datetime
     request_id: str | None
     answered: bool | None = True
+    traceparent: str | None = None
 
     @property
     def inference(self) -> tuple[str, str, str]:
@@ -145,6 +150,7 @@ def _envelope(attributes: Mapping[str, object], prefix: str) -> Envelope:
         time=_time(prefix, _required(attributes, prefix, "time")),
         request_id=_request_id(prefix, attributes.get(prefix + "metadata") or "{}"),
         answered=_answered(origin.kind, attributes.get(prefix + "status")),
+        traceparent=_traceparent(attributes.get(prefix + "traceparent")),
     )
 
 
@@ -152,6 +158,10 @@ def _answered(kind: Kind, status: object) -> bool | None:
     if status is None:
         return True if kind is Kind.RESPONSE else None
     return status == "200"
+
+
+def _traceparent(value: object) -> str | None:
+    return value if isinstance(value, str) and _TRACEPARENT.fullmatch(value) else None
 
 
 class _Origin(NamedTuple):

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from leeway_drift.reading.events import Kind, MalformedEvent, Stream
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 BATCH = "application/cloudevents-batch+json"
 BODIES_BYTES = 32 * 2**20
 """Of all events that are being received."""
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""FastAPI would send a span for each event and the texts of exceptions; what is traced is in `service.otlp`."""
 
 
 def create_app(engine: Engine, status: StatusSource, *, start: Callable[[], None], stop: Callable[[], None]) -> FastAPI:
@@ -65,6 +68,7 @@ def create_app(engine: Engine, status: StatusSource, *, start: Callable[[], None
         docs_url=None,  # the pages load scripts from elsewhere
         redoc_url=None,
         responses={"4XX": {"model": ErrorAnswer}},
+        telemetry=_NO_TELEMETRY,
     )
     _answer_errors_in_one_shape(app)
     _add_sink(app, engine)

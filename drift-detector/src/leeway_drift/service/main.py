@@ -48,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
     from leeway_drift.service.config import ConfigError, read_config  # noqa: PLC0415
     from leeway_drift.service.connection import Connection  # noqa: PLC0415
     from leeway_drift.service.logs import LevelError, configure, level_from  # noqa: PLC0415
+    from leeway_drift.service.tracing import TracingError, tracing_from  # noqa: PLC0415
     from leeway_drift.service.wiring import StartError, wire  # noqa: PLC0415
 
     configure()
@@ -61,8 +62,9 @@ def run(options: argparse.Namespace) -> int:
             clock=time.time,
             epoch=secrets.token_hex(8),
             replica=_replica(os.environ, options.port),
+            tracing=tracing_from(os.environ),
         )
-    except (ConfigError, LevelError, StartError) as error:
+    except (ConfigError, LevelError, StartError, TracingError) as error:
         logger.critical("cannot start", extra={"error": str(error)})
         return 2
     gc.freeze()  # what is loaded by now stays, and need not be searched for garbage again and again

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -12,11 +13,13 @@ from leeway_drift.detectors.interface import Verdict
 from leeway_drift.reading.events import Stream
 from leeway_drift.service.alibi import AlibiBackend
 from leeway_drift.service.scores import Score
-from leeway_drift.service.sharing import SharingThread
 from leeway_drift.service.status import judged_with_concept
 from leeway_drift.service.views import View, Views
 from leeway_drift.streaming.judging import Judged, Said, Timed
 from leeway_drift.streaming.streams import Outcome
+
+if TYPE_CHECKING:
+    from leeway_drift.service.sharing import SharingThread
 
 MAX_FEATURES = 100
 """Features of a version that get series of their own, in the profile's order."""
@@ -194,7 +197,7 @@ class SharingCollector(Collector):
         views: what was published last.
     """
 
-    def __init__(self, sharing: SharingThread, views: Callable[[], Views]) -> None:
+    def __init__(self, sharing: "SharingThread", views: Callable[[], Views]) -> None:
         self._sharing = sharing
         self._views = views
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from time import monotonic
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import httpx
 import numpy as np
@@ -33,17 +33,21 @@ from leeway_drift.service.predictions_metrics import PredictionsCollector
 from leeway_drift.service.profiles import Fetch, ProfileFetcher, ProfileSource, http_fetch
 from leeway_drift.service.salt import read_salt
 from leeway_drift.service.scores import Score
-from leeway_drift.service.shared import SharedCounts
-from leeway_drift.service.sharing import SharingThread
 from leeway_drift.service.snapshots import SnapshotStore
 from leeway_drift.service.status import StatusSource
 from leeway_drift.service.store.database import Database, StoreUnavailable, sqlite_url
+from leeway_drift.service.tracing import TracingSettings
 from leeway_drift.service.views import Views
 from leeway_drift.streaming.backend import RowBackend
 from leeway_drift.streaming.detector import Detector
 from leeway_drift.streaming.limits import Limits
+from leeway_drift.streaming.tracing import Traced, untraced
+
+if TYPE_CHECKING:
+    from leeway_drift.service.sharing import SharingThread
 
 FETCH_SECONDS = 5.0
+TRACING_DRAIN_SECONDS = 2.0
 
 
 class StartError(RuntimeError):
@@ -114,6 +118,7 @@ def wire(
     epoch: str,
     outside: Outside | None = None,
     replica: Replica | None = None,
+    tracing: TracingSettings | None = None,
 ) -> Service:
     """Build everything; nothing runs before the app's lifespan begins, but for the writer of predictions.
 
@@ -125,6 +130,7 @@ def wire(
         epoch: names this start.
         outside: what reaches out of the process, by HTTP by default.
         replica: which one of several this is; None if it is alone.
+        tracing: where traces go; None if nobody wants them.
 
     Raises:
         StartError: the directory, the store or the shared counts cannot be used.
@@ -150,6 +156,7 @@ def wire(
         loads=orjson.loads,
         random=None if backend is None else np.random.default_rng().random,
         timed=timed,
+        traced=untraced if tracing is None else _traced(tracing, closing),
         shared=replica is not None,
     )
     source = ProfileSource(outside.fetch, _folder(directory / "profiles"), with_reference=backend is not None)
@@ -204,6 +211,14 @@ def wire(
     return Service(app, registry, engine)
 
 
+def _traced(tracing: TracingSettings, closing: ExitStack) -> Traced:
+    from leeway_drift.service.otlp import EventTracer, Export  # noqa: PLC0415 - half a second that few want to spend
+
+    export = Export(tracing.endpoint)
+    closing.callback(export.close, TRACING_DRAIN_SECONDS)
+    return EventTracer(export.provider, tracing.sample_ratio)
+
+
 def _log(
     config: Config, directory: Path, store_url: str | None, engine: Engine, clock: Callable[[], float]
 ) -> PredictionLog:
@@ -230,7 +245,11 @@ def _check(config: Config, replica: Replica | None) -> None:
         raise StartError(f"backend {config.backend}: expected native, since replicas share counts and no rows")
 
 
-def _sharing(replica: Replica, engine: Engine, registry: CollectorRegistry) -> SharingThread:
+def _sharing(replica: Replica, engine: Engine, registry: CollectorRegistry) -> "SharingThread":
+    # Only here: the Redis client loads OpenTelemetry's SDK where it finds it.
+    from leeway_drift.service.shared import SharedCounts  # noqa: PLC0415
+    from leeway_drift.service.sharing import SharingThread  # noqa: PLC0415
+
     try:
         counts = SharedCounts.connect(replica.url)
     except ValueError as error:

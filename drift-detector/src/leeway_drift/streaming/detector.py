@@ -26,6 +26,7 @@ from leeway_drift.streaming.parts import Part
 from leeway_drift.streaming.sample import Random
 from leeway_drift.streaming.streams import Outcome, Streams, StreamState, TooManyStreams
 from leeway_drift.streaming.timeline import Timeline
+from leeway_drift.streaming.tracing import Traced, untraced
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Detector:
         loads: a fast JSON parser (``reading.decode``).
         random: draws for the samples of rows; None if no samples are kept.
         timed: runs a detector's judgement.
+        traced: told of each event.
         shared: whether closed ticks are parts of what replicas count together (``streaming.shards``), not judged here.
 
     Attributes:
@@ -71,6 +73,7 @@ class Detector:
         loads: Loads = json.loads,
         random: Random | None = None,
         timed: Timed = untimed,
+        traced: Traced = untraced,
         shared: bool = False,
     ) -> None:
         self.limits = limits
@@ -90,6 +93,7 @@ class Detector:
         self._loads = loads
         self._random = random
         self.timed = timed
+        self._traced = traced
         self.closed = self.timeline.closed_at(clock())
         self.rewound = 0
         self._shared = shared
@@ -206,6 +210,7 @@ class Detector:
 
     def _process(self, event: Arrived) -> None:
         outcome: Outcome | None
+        ended = self._traced(event)
         if not self.seen.add(event.envelope.key):
             outcome = Outcome.DUPLICATE
         else:
@@ -215,6 +220,8 @@ class Detector:
                 outcome = Outcome.UNDECODABLE
         if outcome is not None:
             self.intake.count(event.envelope, event.state, outcome)
+        if ended is not None:
+            ended(outcome)
 
     def _decode(self, event: Arrived) -> Outcome | None:
         """What became of an event; None for one that waits for the other half."""
