@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager of the built-in cluster: what waits, what is silenced, and both of them begun anew."""
+"""Prometheus and Alertmanager of the built-in cluster: what waits, what is silenced, and each of them begun anew."""
 
 import json
 from datetime import datetime
@@ -10,7 +10,7 @@ from cluster.addons import monitoring
 from cluster.shell import CommandFailedError, run
 from drill.api import service
 
-_BOTH = "app.kubernetes.io/name in (prometheus,alertmanager)"
+_SILENCES = ("silence", "query", "--quiet")
 
 
 class Alerting:
@@ -50,16 +50,15 @@ class Alerting:
 
     def silences(self) -> list[str]:
         """Return the ids of those that hold."""
-        return self._say("silence", "query", "--quiet").split()
+        return self._say(*_SILENCES).split()
 
-    def begin_anew(self) -> None:
-        """Delete the pods of both, and wait until others answer."""
-        before = self._pods()
-        self._kubectl("delete", "pods", f"--selector={_BOTH}", "--wait=false")
+    def begin_anew(self, name: str) -> None:
+        """Delete the pod of "prometheus" or "alertmanager", and wait until another one answers."""
+        before = self._ready(name)
+        self._kubectl("delete", "pods", f"--selector=app.kubernetes.io/name={name}", "--wait=false")
 
         def answers() -> bool:
-            now = self._pods()
-            if len(now) < len(before) or any(now[name] in (before[name], "") for name in now):
+            if self._ready(name) in ("", before):
                 return False
             try:
                 self.silences()
@@ -67,18 +66,18 @@ class Alerting:
                 return False
             return monitoring.targets(self._story.kube) is not None
 
-        eventually(answers, seconds=180, what="another Prometheus and another Alertmanager")
+        eventually(answers, seconds=180, what=f"another {name}")
 
-    def _pods(self) -> dict[str, str]:
-        """Return the uid of each pod by its name, empty for one that is not ready."""
-        found = json.loads(self._kubectl("get", "pods", f"--selector={_BOTH}", "--output=json"))["items"]
+    def _ready(self, name: str) -> str:
+        """Return the uid of its pod, empty while none is ready."""
+        selector = f"--selector=app.kubernetes.io/name={name}"
         ready = {"type": "Ready", "status": "True"}
-        return {
-            pod["metadata"]["name"]: pod["metadata"]["uid"]
+        uids = [
+            pod["metadata"]["uid"]
+            for pod in json.loads(self._kubectl("get", "pods", selector, "--output=json"))["items"]
             if any(ready.items() <= condition.items() for condition in pod["status"].get("conditions", []))
-            else ""
-            for pod in found
-        }
+        ]
+        return uids[0] if uids else ""
 
     def _kubectl(self, *arguments: str) -> str:
         return self._story.kube.kubectl(*arguments, f"--namespace={monitoring.NAMESPACE}")
