@@ -5,7 +5,7 @@ import json
 import os
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,12 @@ class Flights:
     Attributes:
         times: scheduled departure, seconds since the epoch.
         columns: the model's inputs by name; None is a missing value.
+        labels: what came true, 0 or 1; empty where nobody asks for it.
     """
 
     times: list[int]
     columns: Columns
+    labels: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -36,7 +38,8 @@ class Flights:
 
     def part(self, start: int, end: int) -> "Flights":
         """Rows start to end."""
-        return Flights(self.times[start:end], {name: values[start:end] for name, values in self.columns.items()})
+        columns = {name: values[start:end] for name, values in self.columns.items()}
+        return Flights(self.times[start:end], columns, self.labels[start:end])
 
     def since(self, time: float) -> "Flights":
         """Rows from a time on."""
@@ -77,7 +80,8 @@ def load() -> tuple[Flights, Flights]:
         )  # fmt: skip
         fresh.rename(file)
     document = json.loads(file.read_text(encoding="utf-8"))
-    test, train = (Flights(document[part]["times"], document[part]["columns"]) for part in ("test", "train"))
+    parts = (document[name] for name in ("test", "train"))
+    test, train = (Flights(part["times"], part["columns"], part["labels"]) for part in parts)
     return test, train
 
 

@@ -12,11 +12,12 @@ from drill.alerts.catalog import DRILLS, UnknownDrillError, Verify, chosen
 from drill.alerts.follow import DELIVERY, Promise
 from drill.alerts.injections import accustomed
 from drill.alerts.outcome import Outcome, in_slack, outcome_of
-from drill.alerts.requests import batches, faulty
+from drill.alerts.requests import requests
 from drill.alerts.runbook import NoStepsError, first_steps
 from drill.alerts.world import Shared, promise_of, receives
 from drill.api import RefusedError
 from drill.faults import FAULTS
+from drill.flights import Flights
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -80,23 +81,18 @@ def test_a_message_about_the_platform_names_no_model() -> None:
     assert not in_slack(DRILLS["DetectorDown"], [message("[FIRING:1] DetectorDownAgain")], "FIRING")
 
 
-def sample(**columns: Any) -> dict[str, Any]:
-    tensors = [
-        {"name": name, "datatype": "BYTES" if isinstance(value, str) else "FP32", "shape": [1, 1], "data": [value]}
-        for name, value in columns.items()
-    ]
-    return {"label": 1, "v2": {"inputs": tensors}}
-
-
 def test_flights_are_asked_about_together_and_with_a_fault() -> None:
-    samples = [sample(temp=32.0 + 1.8 * number, carrier="UA") for number in range(25)]
-    assert batches(samples, 1) == samples
-    together = batches(samples, 10)
+    temperatures: list[Any] = [32.0 + 1.8 * number for number in range(25)]
+    flights = Flights(list(range(25)), {"temp": temperatures, "carrier": ["UA"] * 25}, [0, 1] * 12 + [1])
+    alone = requests(flights, 1)
+    assert [one["label"] for one in alone] == flights.labels
+    assert alone[3]["v2"]["inputs"][0] == {"name": "temp", "datatype": "FP32", "shape": [1, 1], "data": [37.4]}
+    together = requests(flights, 10)
     assert [[tensor["shape"] for tensor in one["v2"]["inputs"]] for one in together] == [[[10, 1], [10, 1]]] * 2
-    celsius = faulty(together, FAULTS["celsius"])[1]["v2"]["inputs"]
+    celsius = requests(flights, 10, FAULTS["celsius"])[1]["v2"]["inputs"]
     assert celsius[0]["data"] == pytest.approx(range(10, 20))
     assert celsius[1] == {"name": "carrier", "datatype": "BYTES", "shape": [10, 1], "data": ["UA"] * 10}
-    missing = faulty(together, FAULTS["nulls"])[0]["v2"]["inputs"][0]["data"]
+    missing = requests(flights, 10, FAULTS["nulls"])[0]["v2"]["inputs"][0]["data"]
     assert [value is None for value in missing] == [True] * 3 + [False] * 7
 
 

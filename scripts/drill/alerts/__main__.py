@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 
 from cluster import paths
-from cluster.progress import StepFailedError
 from cluster.shell import CommandFailedError
 from drill.alerts import telling
 from drill.alerts.catalog import DRILLS, UnknownDrillError, chosen
@@ -45,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UnknownDrillError, NotUpError) as error:
         _aside(str(error))
         return _FAILED
-    except (CommandFailedError, StepFailedError, RefusedError, TimeoutError, OSError, LookupError) as error:
+    except (CommandFailedError, RefusedError, TimeoutError, OSError, LookupError) as error:
         _aside(f"\nmake drill failed.\n{error}\n\nnext: make status shows what runs; make up mends what does not")
         return _FAILED
     print(telling.document(outcomes) if options.json else f"\n{telling.table(outcomes, DRILLS.values())}")

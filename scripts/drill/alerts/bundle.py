@@ -20,8 +20,10 @@ def with_short_windows(bundle: Path) -> Path:
     Args:
         bundle: of `demo.train`; the copy is made once, beside it.
     """
-    copy = bundle.with_name(f"drill-{bundle.name}")
+    copy = bundle.with_name(f"short-windows-{bundle.name}")
     if not copy.exists():
+        for stale in bundle.parent.glob("short-windows-*"):
+            shutil.rmtree(stale)
         with tempfile.TemporaryDirectory(dir=bundle.parent) as folder:
             fresh = Path(folder) / copy.name
             shutil.copytree(bundle, fresh, ignore=shutil.ignore_patterns(_REFERENCE))

@@ -32,19 +32,21 @@ class Clients:
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A model of its own has had a server with a fault from the beginning; that it is asked lets it show.
+    """A model of its own has a server with a fault: from its beginning, and that it is asked lets it show.
 
     Attributes:
         fault: as FAULT of tests/faults has it.
         rate: requests a second.
         rows: in each.
         labels: whether true labels follow the predictions.
+        accustomed: whether the detector has to have judged ordinary windows before: it is released later then.
     """
 
     fault: str
     rate: float
     rows: int = 1
     labels: bool = False
+    accustomed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +135,8 @@ _SCRAPED = 60.0
 _RECORDED = 150.0
 # Two windows of ten seconds, each judged five seconds after its end, and a scrape; labels come later.
 _JUDGED, _LABELLED = 120.0, 240.0
+# Pods of a version that is released without steps.
+_RELEASED = 90.0
 # The candidate's pods, the requests that prove harm, and a scrape.
 _ROLLED_BACK = 300.0
 
@@ -145,7 +149,7 @@ _DRILLS = (
     Drill(
         alert="ModelAvailabilityBurnFast", name="drill-failing", minutes=12, notice=_RECORDED,
         fault="a server answers 5 % of its requests with 500",
-        injection=Server(rate=25, fault="errors=0.05"),
+        injection=Server(rate=20, fault="errors=0.05"),
     ),
     Drill(
         alert="ModelLatencyBurnFast", name="drill-slow", minutes=12, notice=_RECORDED,
@@ -168,14 +172,14 @@ _DRILLS = (
         injection=Clients(rate=10, rows=20, fault="nulls"),
     ),
     Drill(
-        alert="PredictionDrift", name="drill-flipped", platform=True, minutes=7, notice=_JUDGED,
+        alert="PredictionDrift", name="drill-flipped", platform=True, minutes=9, notice=_RELEASED + _JUDGED,
         fault="a server says late where it means in time, and the other way round",
-        injection=Server(rate=10, rows=20, fault="labels=flipped"),
+        injection=Server(rate=10, rows=20, fault="labels=flipped", accustomed=True),
     ),
     Drill(
         alert="ModelDecay", name="drill-decay", platform=True, minutes=9, notice=_LABELLED,
         fault="a server says the opposite of what its labels say",
-        injection=Server(rate=40, fault="labels=flipped", labels=True),
+        injection=Server(rate=30, fault="labels=flipped", labels=True),
     ),
     Drill(
         alert="RolloutRolledBack", name="drill-rollback", platform=True, minutes=4, notice=_ROLLED_BACK, resolves=False,
@@ -185,7 +189,8 @@ _DRILLS = (
     Drill(
         alert="DetectorEventsLost", platform=True, minutes=24, notice=_SCRAPED,
         fault="the drift detector is sent more events than it can take",
-        injection=Flood(batches=200, seconds=10, pause=140),
+        # A rate over ten minutes, for ten minutes: the next flood comes before this one is forgotten.
+        injection=Flood(batches=100, seconds=8, pause=240),
     ),
     Drill(
         alert="TargetDown", platform=True, minutes=10,

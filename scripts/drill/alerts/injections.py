@@ -16,11 +16,12 @@ from drill.alerts.catalog import Drill
 from drill.alerts.follow import Fault
 from drill.alerts.mailbox import Mailbox
 from drill.alerts.release import Release
-from drill.alerts.requests import Sample, batches, faulty
+from drill.alerts.requests import Sample, requests
 from drill.alerts.world import RealWorld
 from drill.api import RefusedError
 from drill.detector import Detector
 from drill.faults import FAULTS
+from drill.flights import Flights
 from rollouts.labels import Labels
 from rollouts.stage import Stage
 from rollouts.traffic import Traffic
@@ -44,7 +45,7 @@ class Props:
         detector: the drift detector.
         image: of the model that they serve.
         faulty: reference of the server image that reads FAULT.
-        samples: single flights, as `demo.samples` gives them.
+        flights: of the training period: what the model's drift profile takes for ordinary.
     """
 
     stage: Stage
@@ -53,7 +54,7 @@ class Props:
     detector: Detector
     image: demo.ModelImage
     faulty: str
-    samples: Sequence[Sample]
+    flights: Flights
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,10 @@ def own_model(drill: Drill, props: Props) -> Iterator[Release]:
     )  # fmt: skip
     props.world.say(f"{drill.alert}: model {drill.name} is installed, in a namespace of its own")
     try:
-        release.install(injection.fault if isinstance(injection, catalog.Server) else "")
+        release.install(injection.fault if isinstance(injection, catalog.Server) and not injection.accustomed else "")
         # Whatever its server's fault is, some of its answers are predictions.
-        props.world.until(
-            lambda: release.answers(props.samples[0]), seconds=_SERVES_SECONDS, what=f"an answer of {drill.name}"
-        )
+        (one,) = requests(props.flights.part(0, 1), 1)
+        props.world.until(lambda: release.answers(one), seconds=_SERVES_SECONDS, what=f"an answer of {drill.name}")
         yield release
     finally:
         props.world.say(f"{drill.alert}: model {drill.name} is removed")
@@ -157,29 +157,40 @@ class Clients:
 
 @contextmanager
 def _of_model(drill: Drill, release: Release, props: Props) -> Iterator[Fault]:
-    match drill.injection:
-        case catalog.Clients() as asking:
-            clients, sound = Clients(release, props, asking.rate), batches(props.samples, asking.rows)
-            sent = faulty(sound, FAULTS[asking.fault]) if asking.fault else sound
-            clients.send(sound)
-            fault = Switch(lambda: clients.send(sent, malformed=asking.malformed), lambda: clients.send(sound))
-        case catalog.Server() as serving:
-            clients, asked = Clients(release, props, serving.rate), batches(props.samples, serving.rows)
-            fault = Switch(lambda: clients.send(asked, labels=serving.labels), release.install)
-        case catalog.Candidate() as candidate:
-            clients = Clients(release, props, candidate.rate)
-            before = clients.send(props.samples)
-            props.world.until(lambda: len(before.sent) >= _HISTORY, seconds=60, what=f"{_HISTORY} requests")
-            # The operator takes it back by itself, which is what is drilled.
-            fault = Switch(lambda: release.install(candidate.fault), lambda: None)
-        case other:
-            raise TypeError(f"{drill.alert}: no fault of a model: {other}")
+    injection = drill.injection
+    if isinstance(injection, catalog.Flood | catalog.Verify):
+        raise TypeError(f"{drill.alert}: {injection} is no fault of a model")
+    clients = Clients(release, props, injection.rate)
     try:
-        if isinstance(drill.injection, catalog.Clients) and drill.injection.accustomed:
-            _accustom(drill, props)
-        yield fault
+        yield _switch(drill, release, clients, props)
     finally:
         clients.rest()
+
+
+def _switch(drill: Drill, release: Release, clients: Clients, props: Props) -> Switch:
+    """Have the model asked as it has to be before the fault, and return the fault."""
+    match drill.injection:
+        case catalog.Clients() as asking:
+            sound = requests(props.flights, asking.rows)
+            sent = requests(props.flights, asking.rows, FAULTS[asking.fault]) if asking.fault else sound
+            clients.send(sound)
+            if asking.accustomed:
+                _accustom(drill, props)
+            return Switch(lambda: clients.send(sent, malformed=asking.malformed), lambda: clients.send(sound))
+        case catalog.Server(accustomed=True) as later:
+            clients.send(requests(props.flights, later.rows))
+            _accustom(drill, props)
+            return Switch(lambda: release.install(later.fault), release.install)
+        case catalog.Server() as serving:
+            asked = requests(props.flights, serving.rows)
+            return Switch(lambda: clients.send(asked, labels=serving.labels), release.install)
+        case catalog.Candidate() as candidate:
+            before = clients.send(requests(props.flights, 1))
+            props.world.until(lambda: len(before.sent) >= _HISTORY, seconds=60, what=f"{_HISTORY} requests")
+            # The operator takes it back by itself, which is what is drilled.
+            return Switch(lambda: release.install(candidate.fault), lambda: None)
+        case other:
+            raise TypeError(f"{drill.alert}: {other} is no fault of a model")
 
 
 def _accustom(drill: Drill, props: Props) -> None:

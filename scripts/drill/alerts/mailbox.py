@@ -17,6 +17,10 @@ from drill.api import ApiServer, RefusedError, service
 NAMESPACE = "leeway-inbox"
 SECRET = "leeway-slack"  # noqa: S105 - a name
 _NAME, _HTTP, _SMTP = "inbox", 8080, 2525
+WEBHOOK = f"http://{_NAME}.{NAMESPACE}.svc:{_HTTP}/slack"
+"""Address of Slack's stand-in, for pods."""
+URL = f"http://{_NAME}.{NAMESPACE}.svc:{_HTTP}/messages"
+"""Where all that came is listed, for whoever reaches Services."""
 _PROGRAM = Path(__file__).with_name("inbox.py")
 
 Manifest = dict[str, Any]
@@ -28,21 +32,13 @@ class Mailbox:
 
     Attributes:
         api: leads to it.
-        webhook: address of Slack's stand-in, for pods.
-        smarthost: that of the mail server's.
-        url: where all that came is listed, for whoever reaches Services.
     """
 
     api: ApiServer
-    webhook: str = f"http://{_NAME}.{NAMESPACE}.svc:{_HTTP}/slack"
-    smarthost: str = f"{_NAME}.{NAMESPACE}.svc:{_SMTP}"
-    url: str = f"http://{_NAME}.{NAMESPACE}.svc:{_HTTP}/messages"
 
     def values(self) -> Manifest:
         """Values of the chart that have alerts sent here, and soon."""
-        email = {"to": "ml@example.com", "from": "leeway@example.com", "smarthost": self.smarthost, "requireTLS": False}
-        slack, grouping = {"existingSecret": SECRET}, {"wait": "1s", "interval": "5s"}
-        return {"monitoring": {"alertmanagerConfig": {"slack": slack, "email": email, "grouping": grouping}}}
+        return values()
 
     def secret(self, namespace: str) -> Manifest:
         """Return the Secret with the webhook for a release that alerts from this namespace."""
@@ -50,7 +46,7 @@ class Mailbox:
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {"name": SECRET, "namespace": namespace},
-            "stringData": {"url": self.webhook},
+            "stringData": {"url": WEBHOOK},
         }
 
     def messages(self) -> list[Manifest]:
@@ -78,6 +74,14 @@ class Mailbox:
         except TimeoutError as error:
             raise TimeoutError(f"{error}; there are {[one['title'] for one in self.slack()]}") from error
         return next(filter(wanted, self.slack()))
+
+
+def values() -> Manifest:
+    """Values of the chart that have alerts sent to the inbox, and soon."""
+    smarthost = f"{_NAME}.{NAMESPACE}.svc:{_SMTP}"
+    email = {"to": "ml@example.com", "from": "leeway@example.com", "smarthost": smarthost, "requireTLS": False}
+    slack, grouping = {"existingSecret": SECRET}, {"wait": "1s", "interval": "5s"}
+    return {"monitoring": {"alertmanagerConfig": {"slack": slack, "email": email, "grouping": grouping}}}
 
 
 def shown(messages: Iterable[Mapping[str, Any]]) -> list[Manifest]:

@@ -1,7 +1,7 @@
 """A model of a drill's own: a team's release of the chart, in a namespace of its own, beside the platform's."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cluster import demo, up
@@ -37,7 +37,7 @@ class Release:
         image: demo.ModelImage,
         faulty: str,
         mailbox: Mailbox,
-        steps: tuple[Mapping[str, Any], ...] = (),
+        steps: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.site = Site(name, name)
         self._stage, self._image, self._faulty, self._mailbox, self._steps = stage, image, faulty, mailbox, steps
@@ -54,38 +54,12 @@ class Release:
         self._stage.kube.apply([namespace, self._mailbox.secret(self.site.namespace)])
         with _HELM:
             self._stage.kube.helm_install(
-                self.site.name, up.CHART, namespace=self.site.namespace, values=self.values(fault)
+                self.site.name, up.CHART, namespace=self.site.namespace, values=self._values(fault)
             )
 
-    def values(self, fault: str) -> Manifest:
-        """Return the chart's values, with the fault of its server; empty is a sound one."""
-        strategy: Manifest = {"rollbackWindow": "1m"}
-        if self._steps:
-            strategy |= {"steps": list(self._steps), "minRequests": 20, "analysis": {"interval": "5s"}}
-        images = dict(self._stage.values["images"])
-        model: Manifest = {**self._image.values(), "resources": dict(_RESOURCES)}
-        if fault:
-            repository, _, tag = self._faulty.removeprefix("docker.io/").rpartition(":")
-            images["onnxServer"] = {"repository": repository, "tag": tag}
-            model["env"] = {FAULT: fault}
-        return {
-            "operator": {"enabled": False},
-            "crds": {"install": False},
-            "driftDetector": {"enabled": False},
-            "gateway": {"create": False, "parentRef": {"name": demo.RELEASE, "namespace": demo.NAMESPACE}},
-            "networkPolicy": {"platformNamespace": demo.NAMESPACE},
-            "images": images,
-            "models": {
-                self.site.name: {
-                    "model": model,
-                    "hostnames": [self.site.hostname],
-                    "capture": {"mode": "direct"},
-                    "autoscaling": {"maxReplicas": 1},
-                    "strategy": strategy,
-                }
-            },
-            **self._mailbox.values(),
-        }
+    def _values(self, fault: str) -> Manifest:
+        serving = values(self.site, self._image.values(), images=self._stage.values["images"], steps=self._steps)
+        return {**(with_fault(serving, fault, self._faulty) if fault else serving), **self._mailbox.values()}
 
     def answers(self, sample: Mapping[str, Any]) -> bool:
         """Whether the model answers a request through the gateway now."""
@@ -101,6 +75,56 @@ class Release:
         # First, or the operator would make anew what the namespace loses.
         kube.kubectl("delete", "modelrollout", self.site.name, f"--namespace={namespace}", "--ignore-not-found")
         kube.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--timeout=180s")
+
+
+def values(
+    site: Site, model: Mapping[str, str], *, images: Mapping[str, Any], steps: Sequence[Mapping[str, Any]] = ()
+) -> Manifest:
+    """Return the chart's values for a team's release of one model; pure.
+
+    Args:
+        site: of the model.
+        model: `storageUri`, `version` and `digest`.
+        images: the platform's.
+        steps: of a rollout; none: a new version gets all traffic at once.
+    """
+    strategy: Manifest = {"rollbackWindow": "1m"}
+    if steps:
+        strategy |= {"steps": list(steps), "minRequests": 20, "analysis": {"interval": "5s"}}
+    return {
+        "operator": {"enabled": False},
+        "crds": {"install": False},
+        "driftDetector": {"enabled": False},
+        "gateway": {"create": False, "parentRef": {"name": demo.RELEASE, "namespace": demo.NAMESPACE}},
+        "networkPolicy": {"platformNamespace": demo.NAMESPACE},
+        "images": dict(images),
+        "models": {
+            site.name: {
+                "model": {**model, "resources": dict(_RESOURCES)},
+                "hostnames": [site.hostname],
+                "capture": {"mode": "direct"},
+                "autoscaling": {"maxReplicas": 1},
+                "strategy": strategy,
+            }
+        },
+    }
+
+
+def with_fault(serving: Manifest, fault: str, image: str) -> Manifest:
+    """Return the same values with a server that has a fault; pure.
+
+    Args:
+        serving: values of one model.
+        fault: as FAULT of tests/faults has it.
+        image: reference of the server that reads it.
+    """
+    repository, _, tag = image.removeprefix("docker.io/").rpartition(":")
+    ((name, model),) = serving["models"].items()
+    return {
+        **serving,
+        "images": {**serving["images"], "onnxServer": {"repository": repository, "tag": tag}},
+        "models": {name: {**model, "model": {**model["model"], "env": {FAULT: fault}}}},
+    }
 
 
 def remove_all(kube: Kube) -> None:

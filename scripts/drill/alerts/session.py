@@ -9,6 +9,7 @@ from typing import Any
 
 from cluster import demo, lifecycle, paths
 from cluster.shell import CommandFailedError
+from drill import flights
 from drill.alerts import catalog, verify
 from drill.alerts.bundle import with_short_windows
 from drill.alerts.catalog import DRILLS, Drill, chosen
@@ -85,10 +86,10 @@ class Drills:
             if drill.injection == catalog.Verify(of="model"):
                 with own_model(drill, props):
                     await_loaded(drill, world)
-                    return verify.follow(drill, kubeconfig, props.mailbox, world, told=told)
+                    return verify.follow(drill, kubeconfig, world, told=told)
             if isinstance(drill.injection, catalog.Verify):
                 await_loaded(drill, world)
-                return verify.follow(drill, kubeconfig, props.mailbox, world, told=told)
+                return verify.follow(drill, kubeconfig, world, told=told)
             with prepared(drill, props) as fault:
                 await_loaded(drill, world)
                 promise = world.promise(drill.alert, drill.raised_in)
@@ -127,8 +128,8 @@ def session(cluster: paths.ClusterPaths, *, say: Callable[[str], None]) -> Itera
         with mailbox(stage.kube, _operators(stage), namespaces=(demo.NAMESPACE,)) as box, _told_to(box, stage):
             world = RealWorld(ApiServer(cluster.kubeconfig), box, say, over)
             detector = Detector(cluster.kubeconfig)
-            samples = demo.samples(1000)
-            yield Drills(Props(stage, world, box, detector, model, server.reference, samples), over)
+            _, training = flights.load()
+            yield Drills(Props(stage, world, box, detector, model, server.reference, training), over)
 
 
 @contextmanager

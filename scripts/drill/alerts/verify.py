@@ -10,9 +10,9 @@ from typing import Any
 
 from cluster import demo, paths
 from cluster.addons import monitoring
+from drill.alerts import mailbox
 from drill.alerts.catalog import Drill
 from drill.alerts.follow import DELIVERY
-from drill.alerts.mailbox import Mailbox
 from drill.alerts.outcome import Outcome, in_slack, outcome_of
 from drill.alerts.world import RealWorld
 
@@ -25,15 +25,12 @@ class VerifyFailedError(RuntimeError):
     """leeway-verify came to no result; the message is its own."""
 
 
-def follow(
-    drill: Drill, kubeconfig: Path, mailbox: Mailbox, world: RealWorld, *, told: Callable[[Outcome], None]
-) -> Outcome:
+def follow(drill: Drill, kubeconfig: Path, world: RealWorld, *, told: Callable[[Outcome], None]) -> Outcome:
     """Have leeway-verify inject a fault, follow it to Slack and back, and undo it.
 
     Args:
         drill: whose fault it knows.
         kubeconfig: of the cluster.
-        mailbox: in Slack's place.
         world: the cluster.
         told: called once the message is in Slack.
 
@@ -45,7 +42,7 @@ def follow(
     command = [str(paths.uv()), "run", "--quiet", "--frozen", "leeway-verify"]
     # A group of its own: Ctrl-C in a terminal would reach it twice, the second time while it undoes its fault.
     process = subprocess.Popen(
-        [*command, *arguments(drill, mailbox.url)], cwd=_OPERATORS, text=True, start_new_session=True,
+        [*command, *arguments(drill, mailbox.URL)], cwd=_OPERATORS, text=True, start_new_session=True,
         env=os.environ | {"KUBECONFIG": str(kubeconfig), "VIRTUAL_ENV": ""},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
