@@ -14,6 +14,7 @@ from drill.alerts.catalog import DRILLS, UnknownDrillError, chosen
 from drill.alerts.outcome import Outcome
 from drill.alerts.runbook import first_steps
 from drill.alerts.session import NotUpError, session
+from drill.alerts.waves import show_nothing
 from drill.api import RefusedError
 
 _RUNBOOKS = paths.REPOSITORY / "docs/runbooks"
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         drills = chosen(options.alerts)
         alone = len(drills) == 1 and not options.json
         with session(paths.ClusterPaths(os.environ.get("CLUSTER") or "leeway"), say=say) as on:
-            outcomes = on.run(options.alerts, resolve=not options.no_resolve, told=_shown if alone else _ignored)
+            outcomes = on.run(options.alerts, resolve=not options.no_resolve, told=_shown if alone else show_nothing)
     except KeyboardInterrupt:
         _aside("\nmake drill was interrupted; what it injected and installed is gone again")
         return _INTERRUPTED
@@ -63,10 +64,6 @@ def _shown(outcome: Outcome) -> None:
 
 def _place(outcome: Outcome) -> str:
     return f", NAMESPACE={outcome.model_namespace} MODEL={outcome.model}" if outcome.model else ""
-
-
-def _ignored(_: Outcome) -> None:
-    """Of several at once, the table tells."""
 
 
 def _print(line: str) -> None:

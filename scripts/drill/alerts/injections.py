@@ -1,6 +1,5 @@
 """Faults on the cluster: what is set up for each, what begins it and what ends it."""
 
-import itertools
 import subprocess
 import sys
 import time
@@ -8,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Event, Thread
-from typing import Any
+from typing import Any, Self
 
 from cluster import demo, paths
 from drill.alerts import catalog
 from drill.alerts.catalog import Drill
-from drill.alerts.follow import Fault
+from drill.alerts.follow import Fault, Promise
 from drill.alerts.mailbox import Mailbox
 from drill.alerts.release import Release
 from drill.alerts.requests import Sample, requests
@@ -74,15 +73,12 @@ def prepared(drill: Drill, props: Props) -> Iterator[Fault]:
         TimeoutError: it did not come up.
         TypeError: the drill is followed by leeway-verify.
     """
-    match drill.injection:
-        case catalog.Flood() as flood:
-            with _flood(flood, props) as fault:
-                yield fault
-        case catalog.Verify():
-            raise TypeError(f"{drill.alert}: leeway-verify injects and follows this one itself")
-        case _:
-            with own_model(drill, props) as release, _of_model(drill, release, props) as fault:
-                yield fault
+    if isinstance(drill.injection, catalog.Flood):
+        with _flood(drill.injection, props) as fault:
+            yield fault
+    else:
+        with own_model(drill, props) as release, _of_model(drill, release, props) as fault:
+            yield fault
 
 
 @contextmanager
@@ -110,43 +106,50 @@ def own_model(drill: Drill, props: Props) -> Iterator[Release]:
         release.remove()
 
 
-def await_loaded(drill: Drill, world: RealWorld) -> None:
-    """Wait until Prometheus has the alert's rule and Alertmanager its receivers.
+def await_loaded(drill: Drill, world: RealWorld) -> Promise:
+    """Wait until Prometheus has the alert's rule and Alertmanager its receivers; return what the rule promises.
 
     Raises:
         TimeoutError: they were not loaded in time.
     """
     where = drill.raised_in
+    found: list[Promise] = []
+
+    def loaded() -> bool:
+        promise = world.promise(drill.alert, where)
+        found[:] = [] if promise is None else [promise]
+        return bool(found) and world.receives(where)
+
     what = f"the rule of {drill.alert} in Prometheus and receivers of namespace {where} in Alertmanager"
-    world.until(
-        lambda: world.promise(drill.alert, where) is not None and world.receives(where),
-        seconds=_LOADED_SECONDS, what=what,
-    )  # fmt: skip
+    world.until(loaded, seconds=_LOADED_SECONDS, what=what)
+    return found[0]
 
 
 class Clients:
-    """Clients of one model, who send one thing at a time."""
+    """Clients of one model, who send one thing at a time, until the block ends."""
 
-    def __init__(self, release: Release, props: Props, rate: float) -> None:
-        self._release, self._props, self._rate = release, props, rate
-        self._stack = ExitStack()
-        self._seed = itertools.count()
+    def __init__(self, release: Release, props: Props) -> None:
+        self._release, self._props = release, props
+        self._sending = ExitStack()
 
-    def send(self, samples: Sequence[Sample], *, malformed: float = 0.0, labels: bool = False) -> Traffic:
+    def __enter__(self) -> Self:
+        """Send nothing yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Send no more."""
+        self._sending.close()
+
+    def send(self, samples: Sequence[Sample], *, rate: float, malformed: float = 0.0, labels: bool = False) -> Traffic:
         """Send these from now on, and nothing else."""
-        self.rest()
+        self._sending.close()
         site = self._release.site
-        endpoint = self._props.stage.endpoint_of(site)
-        traffic = Traffic(endpoint, site.path, samples, rate=self._rate, seed=next(self._seed))
+        traffic = Traffic(self._props.stage.endpoint_of(site), site.path, samples, rate=rate)
         traffic.malformed = malformed
-        self._stack.enter_context(traffic)
+        self._sending.enter_context(traffic)
         if labels:
-            self._stack.enter_context(Labels(self._label, traffic.sent, samples, site, clock=time.time))
+            self._sending.enter_context(Labels(self._label, traffic.sent, samples, site, clock=time.time))
         return traffic
-
-    def rest(self) -> None:
-        """Send nothing."""
-        self._stack.close()
 
     def _label(self, items: list[dict[str, Any]]) -> None:
         try:
@@ -157,40 +160,38 @@ class Clients:
 
 @contextmanager
 def _of_model(drill: Drill, release: Release, props: Props) -> Iterator[Fault]:
-    injection = drill.injection
-    if isinstance(injection, catalog.Flood | catalog.Verify):
-        raise TypeError(f"{drill.alert}: {injection} is no fault of a model")
-    clients = Clients(release, props, injection.rate)
-    try:
+    with Clients(release, props) as clients:
         yield _switch(drill, release, clients, props)
-    finally:
-        clients.rest()
 
 
 def _switch(drill: Drill, release: Release, clients: Clients, props: Props) -> Switch:
     """Have the model asked as it has to be before the fault, and return the fault."""
-    match drill.injection:
-        case catalog.Clients() as asking:
-            sound = requests(props.flights, asking.rows)
-            sent = requests(props.flights, asking.rows, FAULTS[asking.fault]) if asking.fault else sound
-            clients.send(sound)
-            if asking.accustomed:
+    given, flights = drill.injection, props.flights
+    match given:
+        case catalog.Clients(rate=rate):
+            sound = requests(flights, given.rows)
+            sent = requests(flights, given.rows, FAULTS[given.fault]) if given.fault else sound
+            clients.send(sound, rate=rate)
+            if given.accustomed:
                 _accustom(drill, props)
-            return Switch(lambda: clients.send(sent, malformed=asking.malformed), lambda: clients.send(sound))
-        case catalog.Server(accustomed=True) as later:
-            clients.send(requests(props.flights, later.rows))
+            return Switch(
+                lambda: clients.send(sent, rate=rate, malformed=given.malformed),
+                lambda: clients.send(sound, rate=rate),
+            )
+        case catalog.Server(rate=rate, accustomed=True, fault=later):
+            clients.send(requests(flights, given.rows), rate=rate)
             _accustom(drill, props)
-            return Switch(lambda: release.install(later.fault), release.install)
-        case catalog.Server() as serving:
-            asked = requests(props.flights, serving.rows)
-            return Switch(lambda: clients.send(asked, labels=serving.labels), release.install)
-        case catalog.Candidate() as candidate:
-            before = clients.send(requests(props.flights, 1))
+            return Switch(lambda: release.install(later), release.install)
+        case catalog.Server(rate=rate, labels=labels):
+            asked = requests(flights, given.rows)
+            return Switch(lambda: clients.send(asked, rate=rate, labels=labels), release.install)
+        case catalog.Candidate(rate=rate, fault=fault):
+            before = clients.send(requests(flights, 1), rate=rate)
             props.world.until(lambda: len(before.sent) >= _HISTORY, seconds=60, what=f"{_HISTORY} requests")
             # The operator takes it back by itself, which is what is drilled.
-            return Switch(lambda: release.install(candidate.fault), lambda: None)
-        case other:
-            raise TypeError(f"{drill.alert}: {other} is no fault of a model")
+            return Switch(lambda: release.install(fault), lambda: None)
+        case _:
+            raise TypeError(f"{drill.alert}: {given} is no fault of a model")
 
 
 def _accustom(drill: Drill, props: Props) -> None:

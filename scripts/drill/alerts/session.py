@@ -1,10 +1,10 @@
-"""Drills side by side, on a cluster whose alerts go to an inbox for as long as they take."""
+"""The built-in cluster as drills need it: its alerts go to an inbox for as long as they take."""
 
 import fcntl
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from cluster import demo, lifecycle, paths
@@ -12,12 +12,13 @@ from cluster.shell import CommandFailedError
 from drill import flights
 from drill.alerts import catalog, verify
 from drill.alerts.bundle import with_short_windows
-from drill.alerts.catalog import DRILLS, Drill, chosen
+from drill.alerts.catalog import DRILLS, Drill
 from drill.alerts.follow import follow
 from drill.alerts.injections import Props, await_loaded, own_model, prepared
 from drill.alerts.mailbox import Mailbox, mailbox
 from drill.alerts.outcome import Outcome, outcome_of
 from drill.alerts.release import remove_all
+from drill.alerts.waves import Drills
 from drill.alerts.world import Interrupted, RealWorld
 from drill.api import ApiServer, RefusedError
 from drill.detector import Detector
@@ -34,71 +35,30 @@ class NotUpError(RuntimeError):
     """There is nothing to drill on; the message says what to do."""
 
 
-def _nothing(_: Outcome) -> None:
-    """Show nothing."""
+@dataclass(frozen=True)
+class OnCluster:
+    """Carries drills out with what there is on a cluster."""
 
+    props: Props
 
-class Drills:
-    """What drills share."""
-
-    def __init__(self, props: Props, over: threading.Event) -> None:
-        self._props, self._over = props, over
-
-    @property
-    def mailbox(self) -> Mailbox:
-        """What came in Slack's place."""
-        return self._props.mailbox
-
-    def run(
-        self, names: Sequence[str], *, resolve: bool = True, told: Callable[[Outcome], None] = _nothing
-    ) -> list[Outcome]:
-        """Drill alerts side by side; those that take down what others need come last.
-
-        Args:
-            names: of alerts, or only `all`.
-            resolve: whether to wait for word of their end, where there is one; leeway-verify always does.
-            told: called with each outcome once its message is in Slack, by the drill's thread.
-
-        Raises:
-            UnknownDrillError: there is no such drill.
-        """
-        drills = chosen(names)
-        outcomes: list[Outcome] = []
-        for down in (False, True):
-            wave = [drill for drill in drills if drill.takes_down is down]
-            if wave:
-                outcomes += self._side_by_side(wave, lambda drill: self._drill(drill, resolve=resolve, told=told))
-        return outcomes
-
-    def _side_by_side(self, wave: Sequence[Drill], work: Callable[[Drill], Outcome]) -> list[Outcome]:
-        with ThreadPoolExecutor(len(wave)) as pool:
-            futures = [pool.submit(work, drill) for drill in wave]
-            try:
-                return [future.result() for future in futures]
-            except BaseException:  # Ctrl-C among them: each undoes its fault before the pool lets go
-                self._over.set()
-                raise
-
-    def _drill(self, drill: Drill, *, resolve: bool, told: Callable[[Outcome], None]) -> Outcome:
-        props, world = self._props, self._props.world
-        kubeconfig = props.stage.cluster.kubeconfig
+    def __call__(self, drill: Drill, *, resolve: bool, told: Callable[[Outcome], None]) -> Outcome:
+        """See `waves.Work`."""
+        props, world = self.props, self.props.world
+        outcome = outcome_of(drill)
         try:
-            if drill.injection == catalog.Verify(of="model"):
-                with own_model(drill, props):
+            with ExitStack() as stack:
+                if isinstance(drill.injection, catalog.Verify):
+                    if drill.name:
+                        stack.enter_context(own_model(drill, props))
                     await_loaded(drill, world)
-                    return verify.follow(drill, kubeconfig, world, told=told)
-            if isinstance(drill.injection, catalog.Verify):
-                await_loaded(drill, world)
-                return verify.follow(drill, kubeconfig, world, told=told)
-            with prepared(drill, props) as fault:
-                await_loaded(drill, world)
-                promise = world.promise(drill.alert, drill.raised_in)
-                if promise is None:
-                    return outcome_of(drill, gap="Prometheus has lost its rule")
-                return follow(drill, fault, promise, world, resolve=resolve, told=told)
+                    outcome = verify.follow(drill, props.stage.cluster.kubeconfig, world, told=told)
+                else:
+                    fault = stack.enter_context(prepared(drill, props))
+                    outcome = follow(drill, fault, await_loaded(drill, world), world, resolve=resolve, told=told)
         except _FAILURES as error:
             world.say(f"{drill.alert}: {error}")
-            return outcome_of(drill, gap=str(error))
+            return outcome.missing(str(error))
+        return outcome
 
 
 @contextmanager
@@ -129,7 +89,11 @@ def session(cluster: paths.ClusterPaths, *, say: Callable[[str], None]) -> Itera
             world = RealWorld(ApiServer(cluster.kubeconfig), box, say, over)
             detector = Detector(cluster.kubeconfig)
             _, training = flights.load()
-            yield Drills(Props(stage, world, box, detector, model, server.reference, training), over)
+            props = Props(stage, world, box, detector, model, server.reference, training)
+            try:
+                yield Drills(OnCluster(props), box, over)
+            finally:
+                over.set()
 
 
 @contextmanager

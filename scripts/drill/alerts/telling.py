@@ -41,7 +41,9 @@ def table(outcomes: Sequence[Outcome], faults: Iterable[Drill]) -> str:
     rows = [_HEADER]
     for one in sorted(outcomes, key=lambda one: bool(one.gap)):
         times = (_seconds(one.seconds), _seconds(one.promised), _seconds(one.resolved_seconds))
-        rows.append((one.alert, words[one.alert], *times, f"MISSING: {one.gap}" if one.gap else one.title))
+        rows.append(
+            (one.alert, words[one.alert], *times, f"MISSING: {' '.join(one.gap.split())}" if one.gap else one.title)
+        )
     gaps = sum(bool(one.gap) for one in outcomes)
     ending = "no gap" if not gaps else f"{gaps} gap{'s' if gaps > 1 else ''}"
     return f"{_columns(rows)}\n\n{len(outcomes) - gaps} of {len(outcomes)} alerts reached Slack in time: {ending}"
