@@ -18,7 +18,7 @@ from leeway_operators.shell.controller import Controller
 from leeway_operators.shell.logs import JsonFormatter, LevelError, level_from
 from leeway_operators.shell.metrics import Metrics
 from leeway_operators.shell.queue import Queue
-from leeway_operators.shell.reconcile import Reconciled
+from leeway_operators.shell.reconcile import Entered, Reconciled
 from tests.world import NAME, NAMESPACE, World, spec
 
 SCHEMA = Draft202012Validator(json.loads((Path(__file__).parents[2] / "schemas/log.schema.json").read_text()))
@@ -39,10 +39,10 @@ def lines(text: str) -> list[dict[str, Any]]:
 def look(world: World, *, fails: Exception | None = None) -> None:
     """One reconciliation by a worker."""
 
-    def reconcile(namespace: str, name: str) -> Reconciled | None:
+    def reconcile(namespace: str, name: str, entered: Entered) -> Reconciled | None:
         if fails is not None:
             raise fails
-        return world.operator().reconcile(namespace, name)
+        return world.operator().reconcile(namespace, name, entered)
 
     queue, metrics = Queue(lambda: 0.0), Metrics(CollectorRegistry())
     Controller(

@@ -18,7 +18,7 @@ from leeway_operators.shell.main import arguments
 from leeway_operators.shell.metrics import Metrics
 from leeway_operators.shell.observe import observe
 from leeway_operators.shell.queue import Queue
-from leeway_operators.shell.reconcile import Reconciled
+from leeway_operators.shell.reconcile import Entered, Reconciled
 from tests.world import NAME, NAMESPACE, World, spec
 
 KEY = (NAMESPACE, NAME)
@@ -96,10 +96,10 @@ class Nothing:
 def controller(world: World, clock: Clock, metrics: Metrics) -> tuple[Controller, Queue]:
     queue = Queue(clock)
 
-    def reconcile(namespace: str, name: str) -> Reconciled | None:
+    def reconcile(namespace: str, name: str, entered: Entered) -> Reconciled | None:
         if world.body["metadata"].get("broken"):
             raise ConnectionError("the API server is away")
-        return world.operator().reconcile(namespace, name)
+        return world.operator().reconcile(namespace, name, entered)
 
     made = Controller(world, None, reconcile=reconcile, queue=queue, metrics=metrics, monotonic=clock)  # type: ignore[arg-type]
     return made, queue
@@ -119,7 +119,7 @@ def test_an_error_is_counted_and_tried_again() -> None:
 
 
 def test_a_look_that_somebody_overtook_is_no_error_and_is_repeated_at_once() -> None:
-    def overtaken(*_: str) -> None:
+    def overtaken(*_: object) -> None:
         raise api.StaleError(NAME)
 
     queue, registry = Queue(Clock()), CollectorRegistry()
@@ -132,7 +132,7 @@ def test_a_look_that_somebody_overtook_is_no_error_and_is_repeated_at_once() -> 
 def test_a_worker_that_hangs_is_not_alive() -> None:
     clock, told = Clock(), []
 
-    def reconcile(*_: str) -> None:
+    def reconcile(*_: object) -> None:
         told.append(made.alive)
         clock.now += 301
         told.append(made.alive)
@@ -153,7 +153,7 @@ def test_models_are_looked_at_side_by_side_and_each_by_one_worker() -> None:
     busy: set[str] = set()
     twice: list[str] = []
 
-    def reconcile(_: str, name: str) -> Reconciled | None:
+    def reconcile(_: str, name: str, __: Entered) -> Reconciled | None:
         twice.extend({name} & busy)
         busy.add(name)
         together.wait()  # passes only while three models are looked at

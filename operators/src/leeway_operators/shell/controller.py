@@ -11,7 +11,8 @@ from leeway_operators.shell import api
 from leeway_operators.shell.logs import text_of, told_of
 from leeway_operators.shell.metrics import Metrics
 from leeway_operators.shell.queue import Key, Queue
-from leeway_operators.shell.reconcile import Reconciled
+from leeway_operators.shell.reconcile import Entered, Reconciled
+from leeway_operators.shell.tracing import Looks, attributes_of, untraced
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +48,11 @@ class Controller:
         cluster: Watching,
         namespace: str | None,
         *,
-        reconcile: Callable[[str, str], Reconciled | None],
+        reconcile: Callable[[str, str, Entered], Reconciled | None],
         queue: Queue,
         metrics: Metrics,
         monotonic: Callable[[], float],
+        looks: Looks = untraced,
     ) -> None:
         """`namespace` None is all of them."""
         self._cluster = cluster
@@ -59,6 +61,7 @@ class Controller:
         self._queue = queue
         self._metrics = metrics
         self._monotonic = monotonic
+        self._looks = looks
         self._stopping = threading.Event()
         self._listed: set[api.Resource] = set()
         self._beats: dict[int, float] = {}
@@ -108,10 +111,12 @@ class Controller:
 
     def work_on(self, key: Key) -> None:
         """One reconciliation; an error is logged, counted and tried again later."""
+        look = self._looks(*key)
         try:
             with self._metrics.duration.time():
-                result = self._reconcile(*key)
-        except api.StaleError:
+                result = self._reconcile(*key, look.enter)
+        except api.StaleError as error:
+            look.end({}, error=error)
             # Somebody was faster, and what they wrote is looked at next.
             self._queue.add(key)
             return
@@ -119,16 +124,18 @@ class Controller:
             # Whatever it was (API server away, conflict, an object we cannot read): level-triggered means trying again.
             self._metrics.failed(key)
             delay = self._queue.failed(key)
-            about = {"namespace": key[0], "model": key[1], "error": text_of(error)}
+            trace_id = look.end({}, error=error)
+            about = {"namespace": key[0], "model": key[1], "trace_id": trace_id, "error": text_of(error)}
             fields = {"again_in_seconds": delay.total_seconds()}
             log.exception("the reconciliation failed", extra={**about, "fields": fields})
             return
+        trace_id = look.end(attributes_of(result))
         self._queue.succeeded(key)
         self._metrics.reconciled(key, result)
         if result is None:
             return
         if result.actions:
-            log.info("reconciled", extra=told_of(result))
+            log.info("reconciled", extra={**told_of(result), "trace_id": trace_id})
         if result.again_in is not None:
             self._queue.add(key, result.again_in)
 

@@ -24,7 +24,7 @@ from leeway_operators.shell.reconcile import Reconciled
 COMPONENT = "operator"
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
-_ABOUT = ("namespace", "model", "version", "request_id")
+_ABOUT = ("namespace", "model", "version", "request_id", "trace_id")
 _LONGEST_TEXT = 2000
 _LONGEST_TRACEBACK = 8000  # with the rest well under the 16 KiB at which container runtimes break a line
 
@@ -55,7 +55,7 @@ def text_of(error: BaseException) -> str:
 class JsonFormatter(logging.Formatter):
     """What every line says, and of `extra` what the schema knows.
 
-    That is namespace, model, version, request_id, error and fields.
+    That is namespace, model, version, request_id, trace_id, error and fields.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -160,7 +160,7 @@ def _fields(result: Reconciled) -> Mapping[str, Any]:
             for condition in status.conditions
         },
         **({"step": status.analysis.step, "evidence": _evidence(status.analysis)} if status.analysis else {}),
-        "actions": [_told(action) for action in result.actions],
+        "actions": [told_action(action) for action in result.actions],
     }
 
 
@@ -172,7 +172,8 @@ def _arm(arm: Arm | None) -> str | None:
     return f"{arm.slot} {arm.release.version} {arm.release.revision}" if arm is not None else None
 
 
-def _told(action: Action) -> str:
+def told_action(action: Action) -> str:
+    """What it does, and to what."""
     match action:
         case Emit():
             return f"Emit {action.reason}"

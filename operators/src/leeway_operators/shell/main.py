@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -29,6 +29,7 @@ from leeway_operators.shell.queue import Queue
 from leeway_operators.shell.reconcile import Reconciler
 from leeway_operators.shell.source import Source
 from leeway_operators.shell.sources import Sources
+from leeway_operators.shell.tracing import Looks, TracingSettings, tracing_from, untraced
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _LEASE = "leeway-operator"
 # At the end, for looks that are under way; a Lease that is not renewed meanwhile lasts as long.
 _LAST_LOOK = timedelta(seconds=5)
+# Then, for the spans of them that are still to be sent.
+_TRACING_DRAIN_SECONDS = 2.0
 
 
 class UsageError(ValueError):
@@ -55,7 +58,8 @@ def arguments() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="leeway-operator",
         description="Releases the models of ModelRollouts.",
-        epilog="LEEWAY_LOG_LEVEL is debug, info, warning or error.",
+        epilog="LEEWAY_LOG_LEVEL is debug, info, warning or error. LEEWAY_TRACING_ENDPOINT says where traces go, and "
+        "LEEWAY_TRACING_SAMPLE_RATIO of which share of the looks that found nothing to do.",
     )
     parser.add_argument(
         "--sink-url", help="where requests and predictions are reported to; without it nothing is captured"
@@ -126,6 +130,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         logs.configure(logs.level_from(os.environ))
         options = arguments().parse_args(argv)
         evidence = sources(options.prometheus_url, options.detector_url)
+        looks, close_tracing = _tracing(tracing_from(os.environ))
     except ValueError as error:
         log.critical("cannot start", extra={"error": str(error)})
         return 2
@@ -151,6 +156,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         queue=queue,
         metrics=metrics,
         monotonic=time.monotonic,
+        looks=looks,
     )
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -166,16 +172,28 @@ def run(argv: Sequence[str] | None = None) -> int:
         controller.start()
         ended.wait()
         controller.stop(_LAST_LOOK)
+        close_tracing()
         log.info("stopped")
         return 0
     leader.campaign(ended.wait, controller.start)
     controller.stop(_LAST_LOOK)
     leader.release()
+    close_tracing()
     if not ended.is_set():
         log.error("leadership is lost; a fresh process stands by")
         return 1
     log.info("stopped")
     return 0
+
+
+def _tracing(settings: TracingSettings | None) -> tuple[Looks, Callable[[], None]]:
+    """What begins looks, and what sends the last of them."""
+    if settings is None:
+        return untraced, lambda: None
+    from leeway_operators.shell.otlp import Export, LookTracer  # noqa: PLC0415 - half a second that few want to spend
+
+    export = Export(settings.endpoint)
+    return LookTracer(export.provider, settings.sample_ratio), lambda: export.close(_TRACING_DRAIN_SECONDS)
 
 
 def _now() -> datetime:

@@ -46,6 +46,8 @@ _APPLIED: Mapping[type[Action], api.Resource] = {
 _DELETED: Mapping[type[Action], api.Resource] = {DeleteRuntime: api.RUNTIMES, DeleteRecord: api.CONFIG_MAPS}
 
 Sources = Callable[[Rollout, Question, Seen], Evidence]
+Entered = Callable[[str], None]
+"""Told which stage of a look begins."""
 
 
 @dataclass(frozen=True)
@@ -97,13 +99,19 @@ class Reconciler:
         self._frozen = frozen
         self._namespace = namespace
 
-    def reconcile(self, namespace: str, name: str) -> Reconciled | None:
+    def reconcile(self, namespace: str, name: str, entered: Entered = lambda _: None) -> Reconciled | None:
         """Look, plan and act once.
+
+        Args:
+            namespace: of the ModelRollout.
+            name: its name.
+            entered: told of observe, evidence, plan and act as they begin.
 
         Raises:
             StaleError: the ModelRollout has changed during the look; nothing was moved.
             Exception: whatever the API server answered; the caller tries again later, and nothing is half-known.
         """
+        entered("observe")
         body = self._cluster.get(api.ROLLOUTS, namespace, name)
         if body is None or "deletionTimestamp" in body["metadata"]:
             return None
@@ -115,8 +123,13 @@ class Reconciler:
             self._emit(rollout, Emit(key=key, type="Warning", reason="StatusForgotten", message=broken), now)
         seen = self._look(rollout, before)
         question = wants_evidence(rollout, before, now)
-        evidence = self._sources(rollout, question, seen) if question is not None else None
+        evidence = None
+        if question is not None:
+            entered("evidence")
+            evidence = self._sources(rollout, question, seen)
+        entered("plan")
         planned = plan(rollout, before, seen, now, self._sink_url, evidence=evidence, frozen=self._frozen)
+        entered("act")
         for action in planned.actions:
             self._act(rollout, action, now, version=body["metadata"]["resourceVersion"])
         return Reconciled(rollout, before, planned.status, planned.actions, planned.again_in, evidence)

@@ -178,6 +178,7 @@ class _Delivery(SpanExporter):
     def shutdown(self) -> None:
         """Gives up what is under way."""
         self._exporter.shutdown()
+        logging.getLogger(trace_exporter.__name__).removeFilter(self._reason)
 
 
 class _Reason(logging.Filter):
