@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from drill.alerts import telling, verify
+from drill.alerts import telling
 from drill.alerts.bundle import named, shortened
 from drill.alerts.catalog import DRILLS, UnknownDrillError, Verify, chosen
-from drill.alerts.follow import DELIVERY, Promise
+from drill.alerts.follow import Promise
 from drill.alerts.injections import accustomed
 from drill.alerts.outcome import Outcome, in_slack, outcome_of
 from drill.alerts.requests import requests
@@ -157,21 +157,6 @@ def test_threads_share_an_answer_and_keep_the_last_one_while_nobody_answers() ->
         seen.append(list(shared()))
     assert seen == [[1], [1], [1], [1], [2]]
     assert asked == [0.0, 2.5, 5.0]
-
-
-def test_leeway_verify_is_asked_about_the_release_that_is_hit() -> None:
-    own, platform = (verify.arguments(DRILLS[alert], "http://inbox") for alert in ("ModelNotLoaded", "DetectorDown"))
-    assert {"--namespace=drill-unloaded", "--release=drill-unloaded", "--inject=ModelNotLoaded"} <= set(own)
-    assert {"--namespace=leeway", "--release=leeway", "--inject=DetectorDown"} <= set(platform)
-    assert {"--output=json", "--inbox-url=http://inbox"} <= set(own) & set(platform)
-
-
-def test_what_leeway_verify_followed_is_an_outcome() -> None:
-    fault = {"alert": "DetectorDown", "promised": 425.0, "fired": 400.0, "told": 404.0, "resolved": 50.0, "gap": ""}
-    outcome = verify.read({"faults": [fault]}, DRILLS["DetectorDown"])
-    assert (outcome.promised, outcome.seconds, outcome.resolved_seconds) == (425.0 + DELIVERY, 404.0, 50.0)
-    with pytest.raises(verify.VerifyFailedError, match="followed 0 faults for TargetDown"):
-        verify.read({"faults": [fault]}, DRILLS["TargetDown"])
 
 
 @pytest.mark.parametrize("alert", DRILLS)

@@ -51,7 +51,7 @@ class OnCluster:
                     if drill.name:
                         stack.enter_context(own_model(drill, props))
                     await_loaded(drill, world)
-                    outcome = verify.follow(drill, props.stage.cluster.kubeconfig, world, told=told)
+                    outcome = verify.follow(drill, verify.on(props.stage.cluster.kubeconfig), world, told=told)
                 else:
                     fault = stack.enter_context(prepared(drill, props))
                     outcome = follow(drill, fault, await_loaded(drill, world), world, resolve=resolve, told=told)
