@@ -94,6 +94,7 @@ def session(cluster: paths.ClusterPaths, *, say: Callable[[str], None]) -> Itera
                 yield Drills(OnCluster(props), box, over)
             finally:
                 over.set()
+                remove_all(stage.kube)  # where Ctrl-C has reached a kubectl that was about to
 
 
 @contextmanager
