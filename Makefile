@@ -158,4 +158,4 @@ e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up build test status verify monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart rules terraform-test terraform-schemas e2e dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check supply-chain manifests images-list images-save help
+.PHONY: up build test status verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart rules terraform-test terraform-schemas e2e dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check supply-chain manifests images-list images-save help
