@@ -1,4 +1,4 @@
-"""The list of metrics and what a whole service exposes are the same, both ways."""
+"""The list of metrics and what a whole service exposes are the same, both ways; and each series is told once."""
 
 import json
 import threading
@@ -92,3 +92,17 @@ def test_what_is_listed_is_exposed_and_what_is_exposed_is_listed(tmp_path: Path)
     with serving(shared, clock, replica=replica) as (service, _):
         found |= exposed(service.registry)
     assert found == listed()
+
+
+def test_a_series_is_told_once_though_two_detectors_measure_it(tmp_path: Path):
+    clock = Clock()
+    with serving(tmp_path, clock, store={"enabled": True}) as running:
+        with_everything(running, clock, tmp_path)
+        samples = [
+            (sample.name, frozenset(sample.labels.items()))
+            for family in running[0].registry.collect()
+            for sample in family.samples
+        ]
+    measured = {dict(labels)["statistic"] for name, labels in samples if name == "leeway_drift_feature_distance"}
+    assert {"ks", "tvd"} <= measured  # by `slow` and by `tabular`, both against training
+    assert len(samples) == len(set(samples))

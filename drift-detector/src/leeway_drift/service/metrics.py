@@ -1,10 +1,10 @@
 """Metrics, read off what the engine published last; ``schemas/metrics.yaml`` lists them."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Histogram, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -59,6 +59,7 @@ def evaluation_timer(registry: CollectorRegistry, clock: Callable[[], float]) ->
         registry: gets the histogram.
         clock: monotonic seconds.
     """
+    disable_created_metrics()  # type: ignore[no-untyped-call] # untyped there
     durations = Histogram(
         "leeway_drift_evaluation_duration_seconds",
         "Time a detector takes to judge a window.",
@@ -100,7 +101,7 @@ class DetectorCollector(Collector):
             for name, (text, labels) in _GAUGES.items()
         }
         for stream, view in views.streams.items() if views.sharing.evaluates else ():
-            for name, labels, value in _values(view, scores.get(stream)):
+            for name, labels, value in _once(_values(view, scores.get(stream))):
                 if math.isfinite(value):
                     gauges[name].add_metric([stream.namespace, stream.model, stream.version, *labels], value)
         yield from gauges.values()
@@ -131,6 +132,15 @@ def _events(views: Views) -> Metric:
 
 Value = tuple[str, tuple[str, ...], float]
 """Name of a gauge, its labels beside the version's, and its value."""
+
+
+def _once(values: Iterable[Value]) -> Iterator[Value]:
+    """The first of each series: two detectors measure some of the distances, and a series can have one value."""
+    told: set[tuple[str, tuple[str, ...]]] = set()
+    for name, labels, value in values:
+        if (name, labels) not in told:
+            told.add((name, labels))
+            yield name, labels, value
 
 
 def _values(view: View, score: Score | None) -> Iterator[Value]:

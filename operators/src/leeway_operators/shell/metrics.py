@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import get_args
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -24,6 +24,7 @@ class Metrics(Collector):
 
     def __init__(self, registry: CollectorRegistry, clock: Callable[[], float] = time.time) -> None:
         """Register with `registry`; `clock` is in seconds since 1970."""
+        disable_created_metrics()  # type: ignore[no-untyped-call] # untyped there
         self._clock = clock
         self._last: dict[Key, Status] = {}
         self._newest: dict[Key, Mapping[str, float]] = {}
