@@ -121,8 +121,10 @@ def test_both_versions_are_counted_in_the_older_ones_bins_however_often_one_look
         if sent["a"]:
             own = arms(detector)[-1]["a"].arm
             assert own.compared is None
-            assert own.counts is not None
-            assert features(own.counts) == counted(OLD_PLAN, sent["a"])
+            # Alone it compares with nothing, and an hour of it would be most of the detector's memory.
+            assert (own.counts is None) == (not sent["b"])
+            if own.counts is not None:
+                assert features(own.counts) == counted(OLD_PLAN, sent["a"])
         if sent["b"]:
             found = compared(arms(detector)[-1]["b"])
             assert found.cells.digest == OLDER.cells

@@ -26,7 +26,8 @@ class VersionArm:
         version: of the model in the slot.
         digest: of the version's profile; None without one.
         cells: of the profile's plan, whose bins the arm's counts are in; None without one.
-        arm: without its sample, and once its tick is shown, without its losses.
+        arm: without its sample, and once its tick is shown, without its losses, and without its counts if no other arm
+            has any: they are most of the memory, and compare with nothing.
         losses: of those predictions of the arm's losses that were made while both slots answered, by the minute in
             which they were made (since the epoch), ascending.
         dropped: losses of minutes that were too many; the oldest.
@@ -151,11 +152,12 @@ class Comparison:
         put together here, where nobody knows the weights.
         """
         losses = {slot: self._by_minute(slot, known) for slot, known in arms.items()}
+        compares = sum(known.arm.counts is not None for known in arms.values()) > 1
         told = set(sorted({minute for minutes in losses.values() for minute in minutes})[-TOLD_MINUTES:])
         return {
             slot: replace(
                 known,
-                arm=replace(known.arm, losses={}),
+                arm=replace(known.arm, losses={}, counts=known.arm.counts if compares else None),
                 losses={minute: moments for minute, moments in losses[slot].items() if minute in told},
                 dropped=sum(moments.n for minute, moments in losses[slot].items() if minute not in told),
             )

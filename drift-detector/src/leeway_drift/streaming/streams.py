@@ -122,9 +122,10 @@ class StreamState:
 
     def add(self, envelope: Envelope, rows: Rows, nbytes: int, random: Random | None) -> int | None:
         """Put an event's rows into its tick; returns that, None if it is closed."""
-        self.recent[envelope.kind].append(
-            Recent(envelope.time, envelope.request_id, rows.count, (rows.numeric, rows.categorical))
-        )
+        recent, columns = self.recent[envelope.kind], (rows.numeric, rows.categorical)
+        if recent and recent[-1].columns == columns:
+            columns = recent[-1].columns  # one copy of the names, not one for each of thousands of events
+        recent.append(Recent(envelope.time, envelope.request_id, rows.count, columns))
         time = envelope.time.timestamp()
         if envelope.kind is Kind.REQUEST:
             self.saw(envelope.slot, rows.count)
