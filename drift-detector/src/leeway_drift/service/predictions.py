@@ -62,6 +62,7 @@ class PredictionLog:
         on_loss: told of every first label of a prediction.
         profile_of: whose bins stand for inputs of which only those may be kept, and whose spread judges the labels.
         limits: of the queue.
+        watched: versions that the detector watches at most.
     """
 
     def __init__(
@@ -75,9 +76,10 @@ class PredictionLog:
         on_loss: OnLoss,
         profile_of: ProfileOf,
         limits: LogLimits = LogLimits(),  # noqa: B008 - frozen
+        watched: int = 0,
     ) -> None:
         self.database = database
-        self.tallies = Tallies(lambda: clock().timestamp())
+        self.tallies = Tallies(lambda: clock().timestamp(), watched)
         self._salt = salt
         self.clock = clock
         self._sample = sample

@@ -12,7 +12,7 @@ from leeway_drift.reading.events import Stream
 from leeway_drift.streaming.limits import Limits
 
 MAX_VERSIONS = 64
-"""Versions counted one by one; the one that was silent longest makes room."""
+"""Versions counted one by one, unless more are watched; the one that was silent longest makes room."""
 
 FORGOTTEN_SECONDS = Limits().stream_forgotten_seconds
 """Silence after which a version is counted no more, as its stream is watched no more by then."""
@@ -65,10 +65,12 @@ class Tallies:
 
     Args:
         clock: seconds.
+        watched: versions that the detector watches at most; no fewer are counted.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], watched: int = 0) -> None:
         self._clock = clock
+        self._limit = max(MAX_VERSIONS, watched)
         self._lock = threading.Lock()
         self._versions: OrderedDict[Stream, Tally] = OrderedDict()
         self._unjoined = {outcome: 0 for outcome in Outcome if outcome not in JOINED}
@@ -123,7 +125,7 @@ class Tallies:
     def _of(self, version: Stream) -> Tally:
         tally = self._versions.get(version)
         if tally is None:
-            if len(self._versions) >= MAX_VERSIONS:
+            if len(self._versions) >= self._limit:
                 self._versions.popitem(last=False)
             tally = self._versions[version] = Tally()
         tally.touched = self._clock()

@@ -235,6 +235,7 @@ def _log(
             retention=config.store.retention,
             on_loss=engine.add_loss,
             profile_of=profile_of,
+            watched=config.streams,
         )
     except (OSError, ValueError, StoreUnavailable) as error:
         raise StartError(f"the store of predictions: {error}") from error
