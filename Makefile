@@ -122,6 +122,28 @@ rollback: ## Back to the release before, or to REVISION, on the current kube con
 	@helm rollback leeway "$(REVISION)" --namespace "$${NAMESPACE:-leeway}" --wait --timeout 10m
 health-check: ## Pods, models and one real answer from each, on the current kube context
 	@scripts/delivery/health.sh
+FROM ?= dev
+TO ?= staging
+promote: ## Have an environment run the bundle that another runs, as one commit: make promote MODEL=flights FROM=dev TO=staging
+	@message="$$($(supply) promote "$(MODEL)" "$(FROM)" "$(TO)")" && git commit --quiet --message "$$message" -- "deploy/models-$(TO).yaml" && echo "$$message"
+TRAIN_VERSION ?= 1.0.0
+train: ## Train the flights model, hold it to its gate, and write bundle and card to build/model: make train TRAIN_VERSION=1.1.0
+	@scripts/delivery/train.sh "$(TRAIN_VERSION)"
+# Where a release lies, and the workflow that must have signed it, by whose word (docs/supply-chain.md).
+REGISTRY ?= ghcr.io/leeway-dev
+IDENTITY ?= ^https://github\.com/leeway-dev/leeway/\.github/workflows/
+ISSUER ?= https://token.actions.githubusercontent.com
+export REGISTRY IDENTITY ISSUER
+released = --registry "$$REGISTRY" --identity "$$IDENTITY" --issuer "$$ISSUER"
+registry-login: ## Log in to REGISTRY as REGISTRY_USER with REGISTRY_PASSWORD, both of the environment
+	@$(supply) login --registry "$$REGISTRY"
+publish: ## Push images and chart, sign them as the workflow that runs this, verify; needs its OIDC token
+	@$(supply) publish $(released)
+publish-model: ## Push the bundle in build/model, sign it, and release it to dev: make publish-model MODEL=flights
+	@$(supply) publish-model "$(MODEL)" "$(CURDIR)/build/model" dev $(released)
+RELEASE ?= 0.1.0
+verify-release: ## Who signed what a version of the chart needs: make verify-release RELEASE=0.1.0
+	@$(supply) verify "$(RELEASE)" $(released)
 VALUES ?=
 values_files = $(foreach file,$(VALUES),--values "$(abspath $(file))")
 manifests: ## What kubectl applies in the place of Helm, into build/manifests: make manifests VALUES="FILE …"
@@ -134,9 +156,13 @@ images-save: ## Images, SBOMs, values and checksums for a site without a way out
 
 ##@ Checks
 check: lint types unit chart rules ## Lint, types, unit, contract, chart and rule tests; a few minutes, no cluster
-lint: ## Ruff over everything, the import contracts of each package, shellcheck
+actionlint = cd scripts && "$$LEEWAY_UV" run --quiet --frozen --group supply python -m supply actionlint
+conforms = "$$LEEWAY_UV" run --frozen check-jsonschema --quiet --builtin-schema
+lint: ## Ruff over everything, the import contracts of each package, shellcheck, workflows and pipelines
 	@"$$LEEWAY_UV" run --frozen ruff check . && "$$LEEWAY_UV" run --frozen ruff format --check .
 	@git ls-files '*.sh' | xargs "$$LEEWAY_UV" run --frozen shellcheck
+	@$(actionlint) && "$$LEEWAY_UV" run --frozen zizmor --quiet --offline --no-progress .github
+	@$(conforms) vendor.dependabot .github/dependabot.yml && $(conforms) vendor.gitlab-ci .gitlab-ci.yml
 	@for package in $(PACKAGES); do (cd $$package && echo "== import contracts: $$package" && "$$LEEWAY_UV" run --frozen --all-extras lint-imports); done
 types: ## mypy --strict in each package's own environment
 	@for package in $(PACKAGES) $(CONFORMANCE) $(FAULTS) scripts; do (cd $$package && echo "== types: $$package" && "$$LEEWAY_UV" run --frozen --all-extras mypy); done
@@ -158,4 +184,4 @@ e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up build test status verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart rules terraform-test terraform-schemas e2e dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check supply-chain manifests images-list images-save help
+.PHONY: up build test status verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart rules terraform-test terraform-schemas e2e dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help

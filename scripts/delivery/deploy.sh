@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs or upgrades Leeway on the cluster of the current context, with the values of an environment, and goes back by
-# itself if that fails. CHART may be a folder, a package or oci://…; VERSION is that of a chart in a registry.
+# itself if that fails. CHART may be a folder, a package or oci://…; VERSION is that of a chart in a
+# registry, IMAGE_REGISTRY where its images are.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 environment=${ENVIRONMENT:?expected dev, staging, prod or minikube}
@@ -15,5 +16,5 @@ arguments=(--namespace "${NAMESPACE:-leeway}" --create-namespace --values "$valu
 models=deploy/models-$environment.yaml
 [ -f "$models" ] && arguments+=(--values "$models")
 [ -n "${VERSION:-}" ] && arguments+=(--version "$VERSION")
-[ -n "${REGISTRY:-}" ] && arguments+=(--set "images.registry=$REGISTRY")
+[ -n "${IMAGE_REGISTRY:-}" ] && arguments+=(--set "images.registry=$IMAGE_REGISTRY")
 helm upgrade --install leeway "${CHART:-charts/leeway}" "${arguments[@]}" --rollback-on-failure --wait --timeout 10m

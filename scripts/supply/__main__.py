@@ -1,6 +1,7 @@
 """`python -m supply …`: what the images are made of, who signed them, and what is published."""
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -10,10 +11,11 @@ import yaml
 
 from cluster import paths
 from cluster.fetch import debian
-from cluster.shell import CommandFailedError
+from cluster.shell import CommandFailedError, run
 from images import base
-from images.build import IMAGES, Built, ImageTooLargeError, build
+from images.build import IMAGES, Built, ImageTooLargeError, build, build_model, bundle_identity
 from supply import archives, contents, history, manifests, offline, programs, sbom, trial
+from supply.environments import Environments
 from supply.licences import Policy, expression, faults
 from supply.publishing import Published, Registry, publish
 from supply.signing import NotSignedError, Signer, Workflow
@@ -28,7 +30,12 @@ def main() -> int:
         "sboms": _sboms,
         "sign": _sign,
         "secrets": _secrets,
+        "actionlint": _actionlint,
+        "login": _login,
         "publish": _publish,
+        "publish-model": _publish_model,
+        "verify": _verify,
+        "promote": _promote,
         "manifests": _manifests,
         "images-list": _images_list,
         "images-save": _images_save,
@@ -45,10 +52,26 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("sboms", help=f"an SBOM per image into {OUTPUT.relative_to(paths.REPOSITORY)}, licences held")
     commands.add_parser("sign", help="publish to a registry of this run, sign with a new key, verify, and try to cheat")
+    commands.add_parser("actionlint", help="read the workflows as GitHub would")
     commands.add_parser("secrets", help="search the history for secrets")
+    login = commands.add_parser("login", help="log in as REGISTRY_USER with REGISTRY_PASSWORD of the environment")
+    login.add_argument("--registry", required=True, help="such as ghcr.io/leeway-dev")
     publishing = commands.add_parser("publish", help="push images and chart, sign them as this workflow, verify")
-    publishing.add_argument("registry", metavar="REGISTRY", help="such as ghcr.io/leeway-dev")
-    publishing.add_argument("--identity", required=True, help="regular expression of the workflow that signs")
+    model = commands.add_parser(
+        "publish-model", help="push a bundle's image, sign it, and release it to an environment"
+    )
+    model.add_argument("name", metavar="NAME", help="the model's name")
+    model.add_argument("bundle", metavar="BUNDLE", type=Path)
+    model.add_argument("environment", metavar="ENVIRONMENT")
+    verifying = commands.add_parser("verify", help="check who signed what a version of the chart needs")
+    verifying.add_argument("version", metavar="VERSION")
+    for command in (publishing, model, verifying):
+        command.add_argument("--registry", required=True, help="such as ghcr.io/leeway-dev")
+        command.add_argument("--identity", required=True, help="regular expression of the workflow that signs")
+        command.add_argument("--issuer", required=True, help="address of who vouches for the workflow")
+    promoting = commands.add_parser("promote", help="have an environment run the bundle that another one runs")
+    for name in ("model", "source", "target"):
+        promoting.add_argument(name, metavar=name.upper())
     save = commands.add_parser("images-save", help="images, SBOMs, values and checksums for a site without a way out")
     save.add_argument("folder", metavar="FOLDER", type=Path)
     for name, text in (("manifests", "the chart as kubectl applies it"), ("images-list", "the images that it needs")):
@@ -81,18 +104,62 @@ def _secrets(_: argparse.Namespace) -> int:
     return _tell(found)
 
 
+def _actionlint(_: argparse.Namespace) -> int:
+    run([programs.actionlint(), "-no-color"], cwd=paths.REPOSITORY)
+    return 0
+
+
+def _login(arguments: argparse.Namespace) -> int:
+    user, password = os.environ.get("REGISTRY_USER"), os.environ.get("REGISTRY_PASSWORD")
+    if not user or not password:
+        raise ValueError("login: expected REGISTRY_USER and REGISTRY_PASSWORD in the environment")
+    Registry(arguments.registry, programs.crane()).login(user, password)
+    return 0
+
+
 def _publish(arguments: argparse.Namespace) -> int:
     built = _build()
     written, wrong = _write_sboms(built)
     if wrong:
         return _tell(wrong)
-    registry = Registry(arguments.registry, programs.crane())
-    signer = Signer(programs.cosign(), Workflow(arguments.identity))
+    registry, signer = _release(arguments)
     with tempfile.TemporaryDirectory() as work:
         published: Published = publish(registry, signer, _archives(built, written), _tag(), Path(work))
     (OUTPUT / "published.txt").write_text(published.text(), encoding="utf-8")
+    (OUTPUT / "subjects.txt").write_text(published.subjects(), encoding="utf-8")
     print(published.text(), end="")
     return 0
+
+
+def _publish_model(arguments: argparse.Namespace) -> int:
+    built = build_model(arguments.bundle, arguments.name)
+    version, digest = bundle_identity(arguments.bundle)
+    name, tag = f"model-{arguments.name}", built.reference.rpartition(":")[2]
+    registry, signer = _release(arguments)
+    reference = registry.push_image(built.archive, name, tag)
+    signer.sign(reference)
+    signer.verify(reference, sbom=False)
+    block = {"storageUri": f"oci://{reference}", "version": version, "digest": digest}
+    print(Environments().release(arguments.environment, arguments.name, block))
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    registry, signer = _release(arguments)
+    for reference, attested in registry.released(IMAGES, arguments.version):
+        signer.verify(reference, sbom=attested)
+        print(f"verified  {reference}")
+    return 0
+
+
+def _promote(arguments: argparse.Namespace) -> int:
+    print(Environments().promote(arguments.model, arguments.source, arguments.target))
+    return 0
+
+
+def _release(arguments: argparse.Namespace) -> tuple[Registry, Signer]:
+    registry = Registry(arguments.registry, programs.crane())
+    return registry, Signer(programs.cosign(), Workflow(arguments.identity, arguments.issuer))
 
 
 def _manifests(arguments: argparse.Namespace) -> int:

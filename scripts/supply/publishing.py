@@ -1,7 +1,7 @@
 """Carries images and the chart to a registry, signs them by digest, and checks what lies there."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,11 @@ class Published:
         """One reference per line, the chart last."""
         return "".join(f"{reference}\n" for reference in (*self.images.values(), self.chart))
 
+    def subjects(self) -> str:
+        """As `sha256sum` writes it, which is how provenance is told what it is of."""
+        pairs = (reference.split("@sha256:") for reference in (*self.images.values(), self.chart))
+        return "".join(f"{digest}  {name}\n" for name, digest in pairs)
+
 
 @dataclass(frozen=True)
 class Registry:
@@ -36,6 +41,15 @@ class Registry:
     address: str
     crane: Path
     plain_http: bool = False
+
+    def login(self, user: str, password: str) -> None:
+        """Log in, in the file that crane, cosign and helm all read (~/.docker/config.json).
+
+        Raises:
+            CommandFailedError: the file could not be written.
+        """
+        host = self.address.partition("/")[0]
+        run([self.crane, "auth", "login", host, "--username", user, "--password-stdin"], stdin=password)
 
     def push_image(self, archive: Path, name: str, tag: str) -> str:
         """Push an image's archive as <address>/leeway/<name>:<tag>; return its reference by digest.
@@ -63,6 +77,20 @@ class Registry:
         if not digest:
             raise ValueError(f"helm push of {package.name}: expected a digest, it printed {printed!r}")
         return f"{self.address}/charts/leeway@{digest[0]}"
+
+    def released(self, names: Iterable[str], version: str) -> Iterator[tuple[str, bool]]:
+        """Yield the references by digest of a version's images and chart, and whether an SBOM must be attested.
+
+        Raises:
+            CommandFailedError: one of them is not in the registry.
+        """
+        for name in names:
+            yield self._by_digest(f"{self.address}/leeway/{name}", version), True
+        yield self._by_digest(f"{self.address}/charts/leeway", version), False
+
+    def _by_digest(self, repository: str, tag: str) -> str:
+        insecure = ["--insecure"] if self.plain_http else []
+        return f"{repository}@{run([self.crane, 'digest', *insecure, f'{repository}:{tag}']).strip()}"
 
 
 def publish(

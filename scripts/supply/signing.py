@@ -46,7 +46,7 @@ class Workflow:
     """
 
     identity: str
-    issuer: str = "https://token.actions.githubusercontent.com"
+    issuer: str
 
     def sign_arguments(self) -> list[str]:
         """Nothing: cosign finds the token in its environment."""

@@ -14,7 +14,8 @@ from supply.signing import Key, NotSignedError, Signer, Workflow
 
 DIGEST = f"ghcr.io/leeway-dev/leeway/onnx-server@sha256:{'ab' * 32}"
 KEY = Key(Path("ours.key"), Path("ours.pub"))
-RELEASE = Workflow(r"^https://github\.com/leeway-dev/leeway/")
+ISSUER = "https://token.actions.githubusercontent.com"
+RELEASE = Workflow(r"^https://github\.com/leeway-dev/leeway/", ISSUER)
 Program = Callable[[str], Path]
 
 
@@ -69,7 +70,7 @@ def test_a_workflow_signs_without_a_key_and_is_known_by_name_and_issuer(program:
     assert [line.split()[0] for line in verified] == ["verify", "verify-attestation"]
     for line in verified:
         assert f"--certificate-identity-regexp {RELEASE.identity}" in line
-        assert "--certificate-oidc-issuer https://token.actions.githubusercontent.com" in line
+        assert f"--certificate-oidc-issuer {ISSUER}" in line
 
 
 def test_only_a_registry_without_tls_is_spoken_to_without(program: Program, told: Path) -> None:

@@ -31,7 +31,9 @@ def run(tmp_path: Path, told: Path) -> Run:
             program.parent.mkdir(exist_ok=True)
             program.write_text(f'#!/bin/sh\necho {name} "$@" >> {told}\n{script}\n')
             program.chmod(0o755)
-        inherited = {k: v for k, v in os.environ.items() if k not in {"NAMESPACE", "CHART", "VERSION", "REGISTRY"}}
+        inherited = {
+            k: v for k, v in os.environ.items() if k not in {"NAMESPACE", "CHART", "VERSION", "IMAGE_REGISTRY"}
+        }
         environment = {**inherited, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", **variables}
         return subprocess.run(
             ["make", "-s", command, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
@@ -50,13 +52,14 @@ def test_deploy_installs_the_chart_with_the_environments_values_and_models(run: 
     assert call.startswith("helm upgrade --install leeway charts/leeway --namespace leeway --create-namespace")
     assert "--values deploy/values-staging.yaml --values deploy/models-staging.yaml" in call
     assert "--rollback-on-failure --wait" in call
+    assert "images.registry" not in call  # the chart's own
 
 
 def test_deploy_takes_a_published_chart_and_another_registry(run: Run, told: Path) -> None:
     variables = {
         "CHART": "oci://ghcr.io/leeway-dev/charts/leeway",
         "VERSION": "0.2.0",
-        "REGISTRY": "ghcr.io/leeway-dev",
+        "IMAGE_REGISTRY": "ghcr.io/leeway-dev",
     }
     assert run("deploy", "ENVIRONMENT=minikube", NAMESPACE="ml", **variables).returncode == 0
     (call,) = calls(told)
