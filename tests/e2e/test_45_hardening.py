@@ -24,6 +24,7 @@ _MODELCAR = {_CAPABILITIES, _GAINS, _WRITABLE}
 # Those that ask the API server; a reloader shares the pod of its Prometheus.
 _ASKING = {
     "operator/operator",
+    "prometheus-adapter/prometheus-adapter",
     "prometheus-operator/prometheus-operator",
     "prometheus/prometheus",
     "prometheus/config-reloader",
@@ -41,7 +42,8 @@ _LOOKED_FOR = {
     "model/agent",
     "alertmanager/alertmanager",
     "alertmanager/config-reloader",
-    *_ASKING,
+    "prometheus/prometheus",
+    "operator/operator",
     "model/modelcar",
 }
 
@@ -132,7 +134,7 @@ def test_no_process_can_do_more_than_it_needs(story: Story, containers: list[_Co
             processes = of_container(story.cluster, identity)
             found.setdefault(container.who, set()).update(*map(_enforced, processes))
 
-    assert found.keys() >= {who for who in _LOOKED_FOR if "init" not in who}
+    assert found.keys() >= _LOOKED_FOR
     assert found == {who: _KNOWN.get(who, set()) for who in found}
 
 
