@@ -36,6 +36,8 @@ OTHERWISE: dict[str, tuple[Any, Manifest]] = {
     "modelDefaults.testRequest": ({"inputs": []}, {}),
     "logs.level": ("debug", {}),
     "logs.levels": ({"operator": "debug"}, {}),
+    "tracing.endpoint": ("http://otel:4318", {}),
+    "tracing.sampleRatio": (0.5, {"tracing": {"endpoint": "http://otel:4318"}}),
     "images.registry": ("registry.example.com", {}),
     "images.pullPolicy": ("Always", {}),
     "images.onnxServer": ({"tag": "2"}, {}),
@@ -139,6 +141,7 @@ OTHERWISE: dict[str, tuple[Any, Manifest]] = {
     "networkPolicy.prometheusPorts": ([10902], {"operator": {"prometheus": {"url": "http://thanos.example:10902"}}}),
     "networkPolicy.storePorts": ([3306], {"driftDetector": {"store": {"existingSecret": "leeway-store"}}}),
     "networkPolicy.redisPorts": ([6380], {"driftDetector": SHARING}),
+    "networkPolicy.tracingPorts": ([8080], {"tracing": {"endpoint": "http://otel:8080"}}),
     "kserve.namespace": ("kubeflow", {}),
     "crds.install": (False, {}),
     "prerequisites.check": (False, {}),  # tests/chart/test_prerequisites.py

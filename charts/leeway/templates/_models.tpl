@@ -89,6 +89,9 @@ containers:
       - --metrics-port=8082
     env:
       - {name: LEEWAY_LOG_LEVEL, value: {{ include "leeway.logLevel" (list . "onnxServer") }}}
+      {{- with (include "leeway.tracingEnv" .) }}
+      {{- . | nindent 6 }}
+      {{- end }}
       - name: POD_NAMESPACE
         valueFrom:
           fieldRef: {fieldPath: metadata.namespace}
