@@ -109,6 +109,8 @@ tools: ## Fetch helm and kubectl
 bench-drift: ## How fast events are taken in, and a window judged: counts, Alibi-Detect and scipy side by side
 	@cd drift-detector && OMP_NUM_THREADS=1 "$$LEEWAY_UV" run --quiet --frozen --all-extras python ../scripts/bench/ingest.py
 	@cd drift-detector/alibi && OMP_NUM_THREADS=1 "$$LEEWAY_UV" run --quiet --frozen python ../../scripts/bench/drift.py
+bench-metrics: ## Series, memory and rules of 50 models x 3 versions x 100 features in a real Prometheus; some twenty minutes
+	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m bench.cardinality
 
 ##@ Supply chain and delivery
 supply-chain: ## SBOMs and licences of the images, signatures made and verified, secrets in the history; into build/supply-chain
@@ -162,7 +164,7 @@ lint: ## Ruff over everything, the import contracts of each package, shellcheck,
 	@"$$LEEWAY_UV" run --frozen ruff check . && "$$LEEWAY_UV" run --frozen ruff format --check .
 	@git ls-files '*.sh' | xargs "$$LEEWAY_UV" run --frozen shellcheck
 	@$(actionlint) && "$$LEEWAY_UV" run --frozen zizmor --quiet --offline --no-progress .github
-	@$(conforms) vendor.dependabot .github/dependabot.yml && $(conforms) vendor.gitlab-ci .gitlab-ci.yml
+	@$(conforms) vendor.dependabot .github/dependabot.yml && $(conforms) vendor.gitlab-ci .gitlab-ci.yml && $(conforms) vendor.compose-spec docker-compose.yml
 	@for package in $(PACKAGES); do (cd $$package && echo "== import contracts: $$package" && "$$LEEWAY_UV" run --frozen --all-extras lint-imports); done
 types: ## mypy --strict in each package's own environment
 	@for package in $(PACKAGES) $(CONFORMANCE) $(FAULTS) scripts; do (cd $$package && echo "== types: $$package" && "$$LEEWAY_UV" run --frozen --all-extras mypy); done
@@ -184,4 +186,4 @@ e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up build test status verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-path images tools check lint types unit chart rules terraform-test terraform-schemas e2e dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help
+.PHONY: up build test status verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-schemas e2e dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help
