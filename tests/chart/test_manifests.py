@@ -31,7 +31,16 @@ EVERY_OPTION: dict[str, Any] = {
             capture={"mode": "direct", "sample": 0.5},
             scaling={"minReplicas": 2},
             paused=True,
-            autoscaling={"maxReplicas": 9, "targetCPUUtilizationPercentage": 50},
+            autoscaling={
+                "maxReplicas": 9,
+                "targetCPUUtilizationPercentage": 50,
+                "targetRequestsInFlight": 4,
+                "targetRequestsPerSecond": 50,
+                "behavior": {
+                    "scaleUp": {"policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}]},
+                    "scaleDown": {"stabilizationWindowSeconds": 60, "selectPolicy": "Min"},
+                },
+            },
             testRequest={"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [1.0]}]},
             strategy={
                 "steps": [{"shadow": True, "hold": "10m"}, {"weight": 5, "hold": "2m"}, {"weight": 50}],

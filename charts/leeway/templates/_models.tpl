@@ -25,6 +25,10 @@ that reads .Values.models; what contradicts itself is refused here, by name.
   {{- if and $model.autoscaling.enabled (gt (int $model.scaling.minReplicas) (int $model.autoscaling.maxReplicas)) -}}
     {{- fail (printf "models.%s: scaling.minReplicas %d is above autoscaling.maxReplicas %d" $name (int $model.scaling.minReplicas) (int $model.autoscaling.maxReplicas)) -}}
   {{- end -}}
+  {{- $scaling := $model.autoscaling -}}
+  {{- if and $scaling.enabled (not (or $scaling.targetCPUUtilizationPercentage $scaling.targetRequestsInFlight $scaling.targetRequestsPerSecond)) -}}
+    {{- fail (printf "models.%s.autoscaling: targetCPUUtilizationPercentage, targetRequestsInFlight or targetRequestsPerSecond above 0 is expected, or enabled: false" $name) -}}
+  {{- end -}}
   {{- if and (eq $model.capture.mode "kserve") (ne (toString (default 1 $model.capture.sample)) "1") -}}
     {{- fail (printf "models.%s.capture: KServe's logger cannot sample; mode direct is expected beside sample %v" $name $model.capture.sample) -}}
   {{- end -}}
