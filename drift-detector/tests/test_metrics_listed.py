@@ -5,9 +5,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 from prometheus_client import CollectorRegistry
 
+from leeway_drift.profile import build_profile
 from leeway_drift.service.predictions import PredictionLog
 from leeway_drift.service.profiles import ProfileSource
 from leeway_drift.service.wiring import Replica, Service
@@ -15,6 +17,7 @@ from tests.watching import FLIGHTS, Bundle, Client, Clock, headers, profile, req
 
 METRICS = Path(__file__).parents[2] / "schemas" / "metrics.yaml"
 ROWS = 600
+CLASSES = 103
 Known = dict[str, tuple[str, str, set[str]]]
 
 
@@ -106,3 +109,51 @@ def test_a_series_is_told_once_though_two_detectors_measure_it(tmp_path: Path):
     measured = {dict(labels)["statistic"] for name, labels in samples if name == "leeway_drift_feature_distance"}
     assert {"ks", "tvd"} <= measured  # by `slow` and by `tabular`, both against training
     assert len(samples) == len(set(samples))
+
+
+def test_a_model_of_many_classes_has_series_for_the_first_hundred_outputs(tmp_path: Path):
+    clock = Clock()
+    scores = np.random.default_rng(1).dirichlet(np.ones(CLASSES), size=ROWS)
+    delays = np.arange(ROWS) % 100.0
+    document = build_profile({"delay": delays}, categorical=[], outputs={"probabilities": scores})
+    document["window"] = {"rows": 100, "seconds": 20.0}
+    answer = {"name": "probabilities", "datatype": "FP32", "shape": [ROWS, CLASSES], "data": scores.ravel().tolist()}
+    with serving(tmp_path, clock) as (service, client):
+        for number in range(2):
+            client.post("/", headers=headers(number, at=clock.now), content=request(delays.tolist()))
+            sent = headers(number, at=clock.now, kind="response")
+            client.post("/", headers=sent, content=json.dumps({"id": "a", "outputs": [answer]}).encode())
+            settled(service)
+            files = {"drift-profile.json": json.dumps(document).encode()}
+            source = ProfileSource(Bundle(files), tmp_path / "profiles", with_reference=False)
+            service.engine.set_profile(FLIGHTS, source.load(FLIGHTS, "flights-a"))
+            clock.now += 40
+            settled(service)
+        outputs = {
+            sample.labels["output"]
+            for family in service.registry.collect()
+            for sample in family.samples
+            if "output" in sample.labels
+        }
+    assert outputs == {f"probabilities.{number}" for number in range(100)}
+
+
+def test_features_of_a_silent_version_have_no_series_until_it_has_events_again(tmp_path: Path):
+    clock = Clock()
+
+    def features(service: Service) -> set[str]:
+        samples = (sample for family in service.registry.collect() for sample in family.samples)
+        return {sample.name for sample in samples if "feature" in sample.labels}
+
+    with serving(tmp_path, clock, store={"enabled": True}) as running:
+        service, client = running
+        with_everything(running, clock, tmp_path)
+        told = features(service)
+        clock.now += 700
+        settled(service)
+        silent, judged = features(service), exposed(service.registry)
+        send(client, clock, "fourth")
+        clock.now += 20
+        settled(service)
+        assert (silent, features(service)) == (set(), told)
+    assert {"leeway_drift_detected", "leeway_drift_insufficient", "leeway_drift_score_ratio"} <= judged.keys()

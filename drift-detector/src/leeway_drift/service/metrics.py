@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from leeway_drift.service.sharing import SharingThread
 
 MAX_FEATURES = 100
-"""Features of a version that get series of their own, in the profile's order."""
+"""Features of a version that get series of their own, in the profile's order; and as many outputs."""
 
 DISTANCES = frozenset({"ks", "tvd", "psi", "js", "wasserstein"})
 """Statistics that are distances of distributions."""
@@ -151,10 +151,11 @@ def _values(view: View, score: Score | None) -> Iterator[Value]:
     loaded = view.profile.loaded
     if loaded is not None:
         yield "profile_info", (loaded.profile.method, loaded.digest), 1
-        if view.sliding is not None:
+        if view.sliding is not None and not view.silent:
             yield from _quality(view.sliding.counts)
-    outputs = frozenset() if loaded is None else frozenset(loaded.profile.outputs)
-    features = () if loaded is None else tuple(loaded.profile.features)[:MAX_FEATURES]
+    outputs = () if loaded is None else tuple(loaded.profile.outputs)[:MAX_FEATURES]
+    # Versions that nobody sends anything to any more are many, and their features most of all series.
+    features = () if loaded is None or view.silent else tuple(loaded.profile.features)[:MAX_FEATURES]
     ends: dict[str, float] = {}
     for (detector, reference), judged in judged_with_concept(view, score).items():
         yield "detected", (detector, reference), judged.detected
@@ -163,7 +164,7 @@ def _values(view: View, score: Score | None) -> Iterator[Value]:
             yield "score_ratio", (detector, reference), judged.judgement.score_ratio
         if judged.window is not None:
             ends[detector] = max(ends.get(detector, 0.0), judged.window[1].timestamp())
-        yield from _columns(judged, frozenset(features), outputs)
+        yield from _columns(judged, frozenset(features), frozenset(outputs))
     for detector, end in ends.items():
         yield "window_end_timestamp_seconds", (detector,), end
 

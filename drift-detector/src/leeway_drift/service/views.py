@@ -56,6 +56,7 @@ class View:
         outcomes: events by kind and outcome.
         rows_seen: rows of decoded requests by slot, since the start.
         coverage: rows seen over rows served, None if not known.
+        silent: whether its last event is so old that nobody knows any more whether its data is good.
         open: the open window, None without a profile.
         judged: last words of the detectors.
         history: of closed windows, oldest first.
@@ -69,6 +70,7 @@ class View:
     outcomes: Mapping[tuple[Kind, Outcome], int]
     rows_seen: Mapping[str, int]
     coverage: float | None
+    silent: bool
     open: OpenView | None
     judged: Mapping[Key, Judged]
     history: tuple[Past, ...]
@@ -129,6 +131,7 @@ def view(
         outcomes=dict(state.outcomes),
         rows_seen=dict(state.rows_seen),
         coverage=coverage,
+        silent=silent is not None,
         open=opened,
         judged={
             key: judged if reason is None else replace(judged, judgement=insufficient(key, reason))
