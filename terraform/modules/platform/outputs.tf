@@ -8,9 +8,9 @@ output "prometheus_url" {
   value       = local.prometheus_url
 }
 
-output "hostname" {
-  description = "Hostname that models are reached under."
-  value       = var.hostname
+output "releases" {
+  description = "Namespace, chart, version and values of each release, for who installs them by other means."
+  value       = local.releases
 }
 
 output "installed" {

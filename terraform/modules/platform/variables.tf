@@ -168,6 +168,13 @@ variable "small" {
   nullable    = false
 }
 
+variable "install" {
+  description = "Installs the parts. With `false` they are only described, in the output `releases`."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "timeout_seconds" {
   description = "Time that one release may take until its pods are ready."
   type        = number

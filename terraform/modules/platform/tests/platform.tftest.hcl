@@ -24,6 +24,11 @@ run "everything_in_the_versions_of_the_defaults" {
   }
 
   assert {
+    condition     = yamldecode(helm_release.leeway[0].values[0]).monitoring == { podMonitors = { enabled = true }, rules = { enabled = true } }
+    error_message = "With a Prometheus installed here, Leeway's monitors and rules are asked for, not left to what is found."
+  }
+
+  assert {
     condition     = yamldecode(helm_release.monitoring[0].values[0]).prometheus.prometheusSpec.podMonitorSelectorNilUsesHelmValues == false
     error_message = "Prometheus takes the monitors of any release; else it would scrape no model."
   }
@@ -87,6 +92,25 @@ run "the_prerequisites_alone" {
   assert {
     condition     = !contains(keys(output.installed), "leeway") && output.namespace == null
     error_message = "Without parts.leeway there is no release of it and no namespace."
+  }
+}
+
+run "described_and_not_installed" {
+  variables {
+    install = false
+    parts   = { monitoring = false }
+    # Only its form matters here.
+    prometheus_url = "http://prometheus.observability.svc:9090"
+  }
+
+  assert {
+    condition     = length(output.installed) == 0
+    error_message = "Without install there is no release."
+  }
+
+  assert {
+    condition     = toset(keys(output.releases)) == toset(["cert-manager", "envoy-gateway", "kserve", "kserve-crd", "leeway"])
+    error_message = "The parts that are not switched off are described."
   }
 }
 
