@@ -61,7 +61,7 @@ def _image(package: str, *others: str, megabytes: int, target: str | None = None
 
 IMAGES = {
     "onnx-server": _image("model/serving", megabytes=300),
-    "operators": _image("operators", "operators/README.md", megabytes=200),
+    "operators": _image("operators", "operators/README.md", megabytes=210),
     "drift-detector": _image(
         "drift-detector",
         "drift-detector/alibi/pyproject.toml",
