@@ -1,5 +1,6 @@
 """A package gets into an image by a licence that is known and free, and by no other way."""
 
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -10,7 +11,10 @@ from cluster import paths
 from supply.contents import Package
 from supply.licences import POLICY, Policy, Refusal, expression, faults
 
-LOCKS = sorted(file for file in paths.REPOSITORY.rglob("uv.lock") if ".venv" not in file.parts)
+LISTED = subprocess.run(
+    ["git", "ls-files", "*uv.lock"], cwd=paths.REPOSITORY, capture_output=True, text=True, check=True
+)
+LOCKS = [paths.REPOSITORY / line for line in LISTED.stdout.splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +81,11 @@ def test_no_lock_holds_a_refused_release(policy: Policy, lock: Path) -> None:
     for found in locked:
         for refusal in policy.refused:
             assert not (found["name"] == refusal.name and found.get("version", "0") in refusal.versions)
+
+
+def test_the_lock_that_has_alibi_detect_is_among_them() -> None:
+    (lock,) = (file for file in LOCKS if file.parent.name == "alibi")
+    assert any(found["name"] == "alibi-detect" for found in tomllib.loads(lock.read_text(encoding="utf-8"))["package"])
 
 
 def test_debians_licences_are_listed_and_not_judged(policy: Policy) -> None:
