@@ -123,10 +123,12 @@ def test_kserve_serves_in_standard_mode():
     assert controller["gateway"]["disableIstioVirtualHost"] is True
 
 
-@pytest.mark.parametrize("name", ["coredns", "metrics-server", "storage", "monitoring", "kube-state-metrics"])
+@pytest.mark.parametrize(
+    "name", ["coredns", "metrics-server", "storage", "monitoring", "kube-state-metrics", "prometheus-adapter"]
+)
 def test_manifests_hold_to_the_restricted_profile_and_small_requests(name: str):
     images = ("image", "operator", "reloader", "prometheus", "states")
-    others = ("authority", "certificate", "key", "prometheus_version")
+    others = ("authority", "certificate", "key", "prometheus_version", "config", "digest")
     values = dict.fromkeys((*images, *others), "x") | {"address": "10.0.0.10"}
     documents = list(yaml.safe_load_all(kubernetes.manifest(name, **values)))
     assert documents
@@ -203,7 +205,7 @@ def test_the_order_of_steps_can_be_kept():
     assert done.index("cert-manager") < done.index("KServe")
     assert done.index("Gateway API") < done.index("Envoy Gateway")
     assert done.index("Prometheus Operator's kinds") < done.index("Prometheus")
-    assert done.index("storage class") < done.index("Prometheus")
+    assert done.index("storage class") < done.index("Prometheus") < done.index("custom metrics")
     users = {"kubernetes": "CoreDNS", "kserve": "KServe", "envoy": "Envoy Gateway", "monitoring": "Prometheus"}
     for group, user in users.items():
         assert done.index(f"image {group}") < done.index(f"load {group}") < done.index(user)

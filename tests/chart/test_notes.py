@@ -55,3 +55,10 @@ def test_what_keeps_releases_from_going_on_is_said_at_once() -> None:
     assert "operator.prometheus.url" not in notes(PROMETHEUS)
     assert "operator.prometheus.url" not in notes({"operator": {"enabled": False}, "driftDetector": {"enabled": False}})
     assert "Frozen: year's end" in notes({"operator": {"freeze": "year's end"}})
+
+
+def test_a_model_whose_figures_nobody_tells_is_named() -> None:
+    scaled = model(autoscaling={"targetRequestsInFlight": 4}, hostnames=["fares.leeway.internal"])
+    text = notes({"models": {"flights": model(), "fares": scaled}, **PROMETHEUS})
+    assert "Nobody serves the custom metrics API now. Until somebody does, no pod is taken away of fares:" in text
+    assert "custom metrics API" not in notes({"models": {"flights": model()}, **PROMETHEUS})

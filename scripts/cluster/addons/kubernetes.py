@@ -24,14 +24,14 @@ _TYPE_A, _CLASS_IN = 1, 1
 
 
 def image_reference() -> str:
-    """One image: both programs are in the node's multi-call binary."""
+    """One image: all of them are in the node's multi-call binary."""
     return f"docker.io/leeway/kubernetes:v{versions.kubernetes()}"
 
 
 def images() -> list[AddonImage]:
-    """The image of CoreDNS and metrics-server."""
+    """The image of CoreDNS, metrics-server and prometheus-adapter."""
     binary = programs.kubernetes(versions.kubernetes()) / "kubernetes"
-    return [program(image_reference(), binary, ["kubernetes", "coredns", "metrics-server"])]
+    return [program(image_reference(), binary, ["kubernetes", "coredns", "metrics-server", "prometheus-adapter"])]
 
 
 def install_coredns(kube: Kube, address: str, step: Step) -> None:
@@ -44,22 +44,8 @@ def install_coredns(kube: Kube, address: str, step: Step) -> None:
 
 
 def install_metrics_server(kube: Kube, step: Step) -> None:
-    """Install metrics-server and return once the metrics API knows the node's use.
-
-    The API server verifies it: its certificate comes from an authority that is made for it and then forgotten.
-    """
-    host = "metrics-server.kube-system.svc"
-    with tempfile.TemporaryDirectory() as folder:
-        authority = Authority(Path(folder), "metrics-server-ca", dt.datetime.now(dt.UTC))
-        leaf = authority.leaf("metrics-server", common_name=host, hosts=[host])
-        text = manifest(
-            "metrics-server",
-            image=image_reference(),
-            authority=_encoded(authority.pair.certificate),
-            certificate=_encoded(leaf.certificate),
-            key=_encoded(leaf.key),
-        )
-    kube.apply(text)
+    """Install metrics-server and return once the metrics API knows the node's use."""
+    kube.apply(manifest("metrics-server", image=image_reference(), **certified("metrics-server", "kube-system")))
 
     def knows_nodes() -> bool:
         try:
@@ -96,6 +82,23 @@ def answers(message: bytes) -> bool:
         return False
     _, flags, _, count, _, _ = _HEADER.unpack_from(message)
     return bool(flags & _RESPONSE_CODE == 0 and count > 0)
+
+
+def certified(service: str, namespace: str) -> dict[str, str]:
+    """Return a certificate for a Service that the API server asks, made now by an authority that is then forgotten.
+
+    Returns:
+        `authority` and `certificate` (PEM) and `key`, each in base64 as Secrets and APIServices have it.
+    """
+    host = f"{service}.{namespace}.svc"
+    with tempfile.TemporaryDirectory() as folder:
+        authority = Authority(Path(folder), f"{service}-ca", dt.datetime.now(dt.UTC))
+        leaf = authority.leaf(service, common_name=host, hosts=[host])
+        return {
+            "authority": _encoded(authority.pair.certificate),
+            "certificate": _encoded(leaf.certificate),
+            "key": _encoded(leaf.key),
+        }
 
 
 def manifest(name: str, **values: str) -> str:

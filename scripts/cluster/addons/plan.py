@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from cluster.addons import certificates, gateway, kserve, kubernetes, monitoring
+from cluster.addons import adapter, certificates, gateway, kserve, kubernetes, monitoring
 from cluster.addons.images import AddonImage
 from cluster.addons.kube import Kube
 from cluster.box.network import Addresses
@@ -88,5 +88,10 @@ def steps(
             after("load kserve", "KServe's kinds", "cert-manager"),
         ),
         Step("metrics-server", lambda step: kubernetes.install_metrics_server(kube, step), after("load kubernetes")),
+        Step(
+            "custom metrics",
+            lambda step: adapter.install(kube, step),
+            after("load kubernetes", "Prometheus"),
+        ),
         Step("storage class", lambda _: kubernetes.install_storage_class(kube), after()),
     ]

@@ -39,7 +39,10 @@ var programs = map[string]func() *cobra.Command{
 	"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand() },
 	"kube-proxy":              proxy.NewProxyCommand,
 	"kubelet":                 func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) },
-	"metrics-server":          func() *cobra.Command { return metricsserver.NewMetricsServerCommand(genericapiserver.SetupSignalHandler()) },
+	"metrics-server": func() *cobra.Command {
+		return metricsserver.NewMetricsServerCommand(genericapiserver.SetupSignalHandler())
+	},
+	"prometheus-adapter": newAdapterCommand,
 }
 
 func main() {
