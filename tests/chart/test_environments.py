@@ -75,7 +75,7 @@ def test_staging_rehearses_steps_and_development_does_not(render: Render) -> Non
 
 def test_a_laptop_needs_no_load_balancer(render: Render) -> None:
     proxy = render(values("minikube")).one("EnvoyProxy")["spec"]["provider"]["kubernetes"]
-    assert proxy["envoyService"]["type"] == "NodePort"
+    assert proxy["envoyService"]["type"] == "ClusterIP"
 
 
 def test_only_people_who_were_named_are_told(render: Render) -> None:

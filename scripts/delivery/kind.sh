@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# The chart on kind, with images that Docker builds: the last release, if a tag says that there is one, out of REGISTRY,
+# then this checkout's over it, and `helm test` after each. build/model holds the bundle (make train).
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+for program in docker kind helm kubectl; do
+    command -v "$program" >/dev/null || { echo "kind: $program is not on PATH" >&2; exit 1; }
+done
+[ -f build/model/manifest.json ] || { echo "kind: no bundle in build/model; make train writes it" >&2; exit 1; }
+work=$(mktemp -d)
+finish() {
+    status=$?
+    if [ "$status" != 0 ]; then
+        mkdir -p build/kind
+        kubectl get pods,modelrollouts,gateways,httproutes,events --all-namespaces --output wide > build/kind/objects.txt || true
+        kind export logs build/kind --name leeway || true
+    fi
+    kind delete cluster --name leeway
+    rm -rf "$work"
+    exit "$status"
+}
+version() { # of a module in the one list of versions
+    python3 -c 'import sys, tomllib; print(tomllib.load(open("scripts/cluster/versions.toml", "rb"))["modules"][sys.argv[1]]["version"])' "$1"
+}
+
+kind create cluster --name leeway --wait 5m
+trap finish EXIT
+
+helm install cert-manager oci://quay.io/jetstack/charts/cert-manager --version "$(version cert-manager)" \
+    --namespace cert-manager --create-namespace --set crds.enabled=true --wait --timeout 5m
+helm install envoy-gateway oci://docker.io/envoyproxy/gateway-helm --version "$(version envoy-gateway)" \
+    --namespace envoy-gateway-system --create-namespace --wait --timeout 5m
+kubectl apply --filename - <<'YAML'
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: envoy}
+spec: {controllerName: gateway.envoyproxy.io/gatewayclass-controller}
+YAML
+helm install kserve-crd oci://ghcr.io/kserve/charts/kserve-crd --version "$(version kserve)"
+helm install kserve oci://ghcr.io/kserve/charts/kserve-resources --version "$(version kserve)" \
+    --namespace kserve --create-namespace --set kserve.controller.deploymentMode=Standard \
+    --set kserve.controller.gateway.disableIstioVirtualHost=true --wait --timeout 10m
+
+tag=$(sed -n 's/^appVersion: //p' charts/leeway/Chart.yaml)
+while read -r name file target; do
+    docker build --quiet --tag "leeway/$name:$tag" --file "$file" ${target:+--target "$target"} .
+    kind load docker-image "leeway/$name:$tag" --name leeway
+done <<'IMAGES'
+onnx-server model/serving/Containerfile
+operators operators/Containerfile
+drift-detector-native drift-detector/Containerfile native
+IMAGES
+# KServe brings the command of a model's image; a shell and the bundle under /models are all that has to be in it.
+printf 'FROM docker.io/library/busybox:1.37\nCOPY . /models\n' | docker build --quiet --tag leeway/model-flights:e2e --file - build/model
+kind load docker-image leeway/model-flights:e2e --name leeway
+
+read -r model_version digest < <(cd scripts && "$LEEWAY_UV" run --quiet --frozen python -c \
+    'from pathlib import Path; from images.build import bundle_identity; print(*bundle_identity(Path("../build/model")))')
+cat > "$work/values.yaml" <<YAML
+models:
+  flights:
+    model: {storageUri: "oci://docker.io/leeway/model-flights:e2e", version: "$model_version", digest: "$digest"}
+    hostnames: [flights.leeway.internal]
+YAML
+
+install() { # from the chart $1
+    helm upgrade --install leeway "$@" --namespace leeway --create-namespace --values deploy/values-minikube.yaml \
+        --values "$work/values.yaml" --wait --timeout 10m
+    scripts/delivery/health.sh
+}
+released=$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || true)
+if [ -n "$released" ]; then
+    install "oci://${REGISTRY:?}/charts/leeway" --version "${released#v}" --set images.registry="$REGISTRY"
+else
+    echo "kind: no tag v*: there is no release to upgrade from"
+fi
+install charts/leeway
