@@ -32,6 +32,7 @@ def build(
         variables: Go string variables set at link time, as "import/path.name".
         changed: the path of a module that does not build as it is published; the files of `tools/<group>/replaced`
             are laid over a copy of its source.
+        tools: the folder of groups.
 
     Raises:
         CommandFailedError: Go is missing or the build failed; the message names the log.
