@@ -126,8 +126,6 @@ rollback: ## Back to the release before, or to REVISION, on the current kube con
 	@helm rollback leeway "$(REVISION)" --namespace "$${NAMESPACE:-leeway}" --wait --timeout 10m
 health-check: ## Pods, models and one real answer from each, on the current kube context
 	@scripts/delivery/health.sh
-kind: ## The chart on kind, upgraded from the last release; needs Docker, kind, helm and kubectl, and make train before
-	@scripts/delivery/kind.sh
 FROM ?= dev
 TO ?= staging
 promote: ## Have an environment run the bundle that another runs, as one commit: make promote MODEL=flights FROM=dev TO=staging
@@ -190,4 +188,4 @@ e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up build test status verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-schemas e2e dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check kind promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help
+.PHONY: up build test status verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-schemas e2e dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help

@@ -101,10 +101,9 @@ class Export:
         exporter = trace_exporter.OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=_EXPORT_SECONDS)
         made_by = {"service.name": COMPONENT, "service.version": _VERSION, "service.instance.id": gethostname()}
         self._delivery = _Delivery(exporter)
-        self._queue = _Queue(self._delivery)
         # Which requests are recorded was decided before the SDK hears of one.
         self.provider = TracerProvider(ALWAYS_ON, Resource.create(made_by), shutdown_on_exit=False)
-        self.provider.add_span_processor(self._queue)
+        self.provider.add_span_processor(_Queue(self._delivery))
 
     def close(self, seconds: float) -> None:
         """Send what is left, drop what cannot be sent within ``seconds``, and say how much was lost in all."""
@@ -112,41 +111,50 @@ class Export:
         closing = threading.Thread(target=self.provider.shutdown, name="tracing", daemon=True)
         closing.start()
         closing.join(seconds)
-        recorded, taken = self._queue.recorded, self._delivery.taken
+        recorded, taken = self._delivery.recorded, self._delivery.taken
         if taken < recorded:
             _log.warning("spans were lost", extra={"fields": {"recorded": recorded, "lost": recorded - taken}})
 
 
 class _Queue(BatchSpanProcessor):
-    """Counts what it is given: what it gives up for newer spans, it tells of, but not how much."""
+    """Has what it is given counted."""
 
-    def __init__(self, exporter: SpanExporter) -> None:
+    def __init__(self, delivery: "_Delivery") -> None:
         super().__init__(
-            exporter,
+            delivery,
             max_queue_size=_QUEUED_SPANS,
             schedule_delay_millis=_BATCH_MILLISECONDS,
             max_export_batch_size=_BATCH_SPANS,
         )
-        self.recorded = 0
+        self._delivery = delivery
 
     def on_end(self, span: ReadableSpan) -> None:
         """Take a span, in the place of the oldest if it is full."""
-        self.recorded += 1
+        self._delivery.recorded += 1
         super().on_end(span)
 
 
 class _Delivery(SpanExporter):
-    """Tells once, and not for each batch, that the collector stopped or began to take spans."""
+    """Tells once, and not for each batch, that the collector stopped or began to take spans, or is too slow."""
 
     def __init__(self, exporter: SpanExporter) -> None:
+        self.recorded = 0
         self.taken = 0
         self._exporter = exporter
+        self._handed = 0
+        self._too_slow = False
         self._lost = 0
         self._reason = _Reason()
         logging.getLogger(trace_exporter.__name__).addFilter(self._reason)
+        # Of each span that the queue gives up it would make a line, where the span is made.
+        logging.getLogger("opentelemetry.sdk").setLevel(logging.ERROR)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send a batch; one that is not taken is lost."""
+        self._handed += len(spans)
+        if not self._too_slow and self.recorded - self._handed > _QUEUED_SPANS:
+            self._too_slow = True
+            _log.warning("spans are given up, as more are made than are taken")
         self._reason.told = ""
         result = self._exporter.export(spans)
         if result is not SpanExportResult.SUCCESS:
