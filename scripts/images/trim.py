@@ -105,7 +105,11 @@ def _drop_symbols(library: Path) -> None:
     end = max([programs + entry * count, *(offset + in_file for _, _, offset, _, _, in_file in headers)])
     struct.pack_into("<Q", content, 40, 0)  # where the sections' headers are
     struct.pack_into("<HH", content, 60, 0, 0)  # how many, and which of them holds the names
-    library.write_bytes(content[:end])
+    # In its place and not into it: it may be a link to the package manager's cache, and in use through another one.
+    trimmed = library.with_name(f"{library.name}.trimmed")
+    trimmed.write_bytes(content[:end])
+    shutil.copymode(library, trimmed)
+    trimmed.replace(library)
 
 
 def _matches(path: Path, patterns: Collection[str]) -> bool:

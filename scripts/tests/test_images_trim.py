@@ -95,6 +95,19 @@ def test_a_library_without_its_symbols_is_smaller_and_still_loads(tmp_path: Path
     assert done.stdout == '"é"\n'
 
 
+def test_a_library_that_others_link_to_is_trimmed_for_the_tree_alone(tmp_path: Path) -> None:
+    cached, library = tmp_path / "cache.so", tmp_path / "tree/module.so"
+    cached.write_bytes(Path(_json.__file__).read_bytes())
+    library.parent.mkdir()
+    library.hardlink_to(cached)
+
+    trim.trim(library.parent)
+
+    assert library.stat().st_size < cached.stat().st_size
+    assert cached.read_bytes() == Path(_json.__file__).read_bytes()
+    assert [path.name for path in library.parent.iterdir()] == ["module.so"]
+
+
 def test_what_is_called_a_library_and_is_none_stays_as_it_is(tmp_path: Path) -> None:
     write(tmp_path, "package/linker.so")
 
