@@ -126,6 +126,8 @@ rollback: ## Back to the release before, or to REVISION, on the current kube con
 	@helm rollback leeway "$(REVISION)" --namespace "$${NAMESPACE:-leeway}" --wait --timeout 10m
 health-check: ## Pods, models and one real answer from each, on the current kube context
 	@scripts/delivery/health.sh
+kind: ## The chart on kind, upgraded from the last release; needs Docker, kind, helm and kubectl, and make train before
+	@scripts/delivery/kind.sh
 FROM ?= dev
 TO ?= staging
 promote: ## Have an environment run the bundle that another runs, as one commit: make promote MODEL=flights FROM=dev TO=staging
@@ -162,9 +164,10 @@ images-save: ## Images, SBOMs, values and checksums for a site without a way out
 check: lint types unit chart rules ## Lint, types, unit, contract, chart and rule tests; a few minutes, no cluster
 actionlint = cd scripts && "$$LEEWAY_UV" run --quiet --frozen --group supply python -m supply actionlint
 conforms = "$$LEEWAY_UV" run --frozen check-jsonschema --quiet --builtin-schema
-lint: ## Ruff over everything, the import contracts of each package, shellcheck, workflows and pipelines
+lint: ## Ruff over everything, the import contracts of each package; scripts, container files, workflows, pipelines
 	@"$$LEEWAY_UV" run --frozen ruff check . && "$$LEEWAY_UV" run --frozen ruff format --check .
 	@git ls-files '*.sh' | xargs "$$LEEWAY_UV" run --frozen shellcheck
+	@git ls-files '*Containerfile' | xargs "$$LEEWAY_UV" run --frozen hadolint --config .hadolint.yaml
 	@$(actionlint) && "$$LEEWAY_UV" run --frozen zizmor --quiet --offline --no-progress .github
 	@$(conforms) vendor.dependabot .github/dependabot.yml && $(conforms) vendor.gitlab-ci .gitlab-ci.yml && $(conforms) vendor.compose-spec docker-compose.yml
 	@for package in $(PACKAGES); do (cd $$package && echo "== import contracts: $$package" && "$$LEEWAY_UV" run --frozen --all-extras lint-imports); done
@@ -188,4 +191,4 @@ e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up build test status verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-schemas e2e dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help
+.PHONY: up build test status verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-schemas e2e dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check kind promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help
