@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from cluster import paths, versions
-from cluster.addons import sources
+from cluster.addons import gateway, sources
 from cluster.fetch import tools
 from terraform.conftest import Terraform
 from terraform.programs import Programs
@@ -55,18 +55,18 @@ terraform {{
 def charts(folder: Path) -> dict[str, str]:
     """Return where the charts lie that this repository has the sources of, Envoy Gateway's made whole in `folder`."""
     module = sources.files("envoy-gateway") / "charts/gateway-helm"
-    gateway = folder / "gateway-helm"
-    shutil.copytree(module, gateway, copy_function=shutil.copyfile)
-    gateway.chmod(0o755)
+    whole = folder / "gateway-helm"
+    shutil.copytree(module, whole, copy_function=shutil.copyfile)
+    whole.chmod(0o755)
     # Upstream's release fills this in.
     template = string.Template((module / "values.tmpl.yaml").read_text(encoding="utf-8"))
     image = f"docker.io/envoyproxy/gateway:{versions.modules()['envoy-gateway'].version}"
     filled = template.substitute(GatewayImage=image, GatewayImagePullPolicy="IfNotPresent")
-    (gateway / "values.yaml").write_text(filled, encoding="utf-8")
+    (whole / "values.yaml").write_text(filled, encoding="utf-8")
     kserve = sources.files("kserve") / "charts"
     return {
         "cert_manager": str(sources.files("cert-manager") / "deploy/charts/cert-manager"),
-        "envoy_gateway": str(gateway),
+        "envoy_gateway": str(whole),
         "kserve_crd": str(kserve / "kserve-crd"),
         "kserve": str(kserve / "kserve-resources"),
         "leeway": str(paths.REPOSITORY / "charts/leeway"),
@@ -111,13 +111,16 @@ def test_the_charts_of_the_parts_take_their_values(applied: Applied) -> None:
         '"defaultDeploymentMode": "Standard"'
         in applied.one("kserve", "ConfigMap", "inferenceservice-config")["data"]["deploy"]
     )
-    assert applied.one("leeway-cluster", "GatewayClass", "envoy")
+    reference = applied.one("leeway-cluster", "GatewayClass", "envoy")["spec"]["parametersRef"]
+    proxy = applied.one("leeway-cluster", "EnvoyProxy", reference["name"])
+    assert proxy["metadata"]["namespace"] == reference["namespace"]
+    assert proxy["spec"] == gateway.gateway_class()[0]["spec"], "as the built-in cluster has it"
     labels = applied.one("leeway-cluster", "Namespace", "leeway")["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "baseline"
-    gateway = applied.one("leeway", "Gateway", "leeway")["spec"]
-    assert gateway["gatewayClassName"] == "envoy"
-    assert gateway["listeners"][0]["hostname"] == "*.models.example.com"
-    assert gateway["infrastructure"]["annotations"]["example.com/scheme"] == "internal"
+    edge = applied.one("leeway", "Gateway", "leeway")["spec"]
+    assert edge["gatewayClassName"] == "envoy"
+    assert edge["listeners"][0]["hostname"] == "*.models.example.com"
+    assert edge["infrastructure"]["annotations"]["example.com/scheme"] == "internal"
 
 
 def test_kserves_kinds_have_their_schemas(applied: Applied) -> None:

@@ -22,6 +22,7 @@ module "ec2" {
 
   name           = "leeway"
   releases       = module.platform.releases
+  objects        = module.platform.objects
   clients        = var.clients
   bundle_buckets = var.bundle_buckets
   spot           = var.profile == "spot"

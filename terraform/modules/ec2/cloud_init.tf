@@ -23,27 +23,6 @@ locals {
     }],
   )])
 
-  # As modules/platform/charts/cluster has them.
-  cluster = [
-    {
-      apiVersion = "gateway.networking.k8s.io/v1"
-      kind       = "GatewayClass"
-      metadata   = { name = "envoy" }
-      spec       = { controllerName = "gateway.envoyproxy.io/gatewayclass-controller" }
-    },
-    {
-      apiVersion = "v1"
-      kind       = "Namespace"
-      metadata = {
-        name = var.namespace
-        labels = {
-          "pod-security.kubernetes.io/enforce" = "baseline"
-          "pod-security.kubernetes.io/warn"    = "restricted"
-        }
-      }
-    },
-  ]
-
   manifests = "/var/lib/rancher/k3s/server/manifests"
 
   cloud_init = "#cloud-config\n${yamlencode({
@@ -60,7 +39,7 @@ locals {
           write-kubeconfig-mode = "0600"
         })
       },
-      { path = "${local.manifests}/leeway-cluster.yaml", permissions = "0600", content = join("---\n", [for each in local.cluster : yamlencode(each)]) },
+      { path = "${local.manifests}/leeway-cluster.yaml", permissions = "0600", content = join("---\n", var.objects) },
       { path = "${local.manifests}/leeway-releases.yaml", permissions = "0600", content = join("---\n", [for each in local.charts : yamlencode(each)]) },
       { path = "/usr/local/sbin/install-k3s", permissions = "0755", content = file("${path.module}/install-k3s.sh") },
     ]

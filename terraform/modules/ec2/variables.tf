@@ -25,15 +25,15 @@ variable "releases" {
   }
 }
 
-variable "namespace" {
-  description = "Namespace of Leeway's release; it enforces PodSecurity `baseline`."
-  type        = string
-  default     = "leeway"
+variable "objects" {
+  description = "What is created besides the releases, each as YAML: the output `objects` of modules/platform."
+  type        = list(string)
+  default     = []
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", var.namespace))
-    error_message = "The namespace is a DNS label of up to 63 characters."
+    condition     = alltrue([for each in var.objects : can(yamldecode(each).kind)])
+    error_message = "Each of objects is an object of Kubernetes, as YAML."
   }
 }
 

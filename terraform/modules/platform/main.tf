@@ -99,10 +99,7 @@ resource "helm_release" "cluster" {
   # A version more is nothing to roll back to.
   max_history = 1
 
-  values = [yamlencode({
-    gatewayClass = var.parts.envoy_gateway ? "envoy" : ""
-    namespace    = var.parts.leeway ? var.namespace : ""
-  })]
+  values = [yamlencode({ objects = local.objects })]
 
   depends_on = [helm_release.envoy_gateway]
 }

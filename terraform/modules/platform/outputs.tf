@@ -13,6 +13,11 @@ output "releases" {
   value       = local.releases
 }
 
+output "objects" {
+  description = "What is created besides the releases, as YAML: the GatewayClass, and the namespace with its labels."
+  value       = local.objects
+}
+
 output "installed" {
   description = "Version of each part that this module installs, by release."
   value = { for release in concat(

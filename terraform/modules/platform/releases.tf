@@ -62,6 +62,40 @@ locals {
     } if var.parts[release.part]
   }
 
+  # What no chart of the parts brings.
+  gateway_class = [
+    {
+      apiVersion = "gateway.networking.k8s.io/v1"
+      kind       = "GatewayClass"
+      metadata   = { name = "envoy" }
+      spec = {
+        controllerName = "gateway.envoyproxy.io/gatewayclass-controller"
+        parametersRef  = { group = "gateway.envoyproxy.io", kind = "EnvoyProxy", name = "defaults", namespace = "envoy-gateway-system" }
+      }
+    },
+    {
+      # A Gateway's own EnvoyProxy is then laid over what Envoy Gateway's chart was given, such as the image of Envoy in a
+      # mirror; without, it would replace all of it.
+      apiVersion = "gateway.envoyproxy.io/v1alpha1"
+      kind       = "EnvoyProxy"
+      metadata   = { name = "defaults", namespace = "envoy-gateway-system" }
+      spec       = { mergeType = "StrategicMerge" }
+    },
+  ]
+  namespace = {
+    apiVersion = "v1"
+    kind       = "Namespace"
+    metadata = {
+      name = var.namespace
+      # Baseline, not restricted: KServe's modelcar sidecar sets a user but drops nothing.
+      labels = { "pod-security.kubernetes.io/enforce" = "baseline", "pod-security.kubernetes.io/warn" = "restricted" }
+    }
+  }
+  objects = concat(
+    var.parts.envoy_gateway ? [for each in local.gateway_class : yamlencode(each)] : [],
+    var.parts.leeway ? [yamlencode(local.namespace)] : [],
+  )
+
   cert_manager = {
     crds = { enabled = true }
     # A secret goes with its certificate, so that an uninstalled release leaves none.

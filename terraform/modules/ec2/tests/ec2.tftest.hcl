@@ -50,6 +50,15 @@ run "one_open_port_for_those_who_are_named" {
 }
 
 run "a_cluster_with_all_releases" {
+  variables {
+    objects = ["{apiVersion: v1, kind: Namespace, metadata: {name: leeway}}\n"]
+  }
+
+  assert {
+    condition     = yamldecode(yamldecode(local.cloud_init).write_files[1].content).kind == "Namespace"
+    error_message = "What is needed besides the releases is created too."
+  }
+
   assert {
     condition     = startswith(local.cloud_init, "#cloud-config\n")
     error_message = "cloud-init reads what begins with its name."
@@ -167,14 +176,14 @@ run "a_name_fits_into_all_that_is_made_of_it" {
   expect_failures = [var.name]
 }
 
-run "a_namespace_is_a_label" {
+run "an_object_has_a_kind" {
   command = plan
 
   variables {
-    namespace = "Leeway_"
+    objects = ["a: namespace"]
   }
 
-  expect_failures = [var.namespace]
+  expect_failures = [var.objects]
 }
 
 run "a_version_of_k3s_is_exact" {
