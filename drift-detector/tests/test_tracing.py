@@ -277,8 +277,11 @@ def test_where_nobody_listens_events_are_taken_and_the_process_ends_and_says_so(
     assert lost["fields"] == {"recorded": 6, "lost": 6}
 
 
-def test_without_a_collector_nothing_that_sends_traces_is_loaded(tmp_path: Path):
-    with running(tmp_path, LEEWAY_TRACING_SAMPLE_RATIO="1") as process:
+@pytest.mark.parametrize("automatic", [{}, {"FASTAPI_OTEL_AUTO_CONFIGURE": "true"}])
+def test_without_a_collector_nothing_that_sends_traces_is_loaded(automatic: dict[str, str], tmp_path: Path):
+    # What a cluster may give every pod: FastAPI would send spans of its own there, and texts of exceptions.
+    others = {"LEEWAY_TRACING_SAMPLE_RATIO": "1", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+    with running(tmp_path, **others, **automatic) as process:
         process.send_batch()
         loaded = process.end()
     # FastAPI imports the API of OpenTelemetry itself, which does nothing without an SDK.

@@ -92,7 +92,9 @@ async def serve(settings: Settings, *, started: float, load: Callable[..., Serve
         from leeway_serving.tracing.otlp import Export, OtlpTracer  # noqa: PLC0415 - half a second that few want to spend
 
         tracing = Export(settings.tracing.endpoint)
-        about = {"leeway.namespace": settings.tracing.namespace or "", "leeway.model": settings.model_name}
+        about = {"leeway.model": settings.model_name}
+        if settings.tracing.namespace is not None:
+            about["leeway.namespace"] = settings.tracing.namespace
         tracer = OtlpTracer(tracing.provider, settings.tracing.sample_ratio, about)
     app = Application(
         model=settings.model_name,
