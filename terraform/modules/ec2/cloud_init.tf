@@ -25,7 +25,7 @@ locals {
 
   manifests = "/var/lib/rancher/k3s/server/manifests"
 
-  cloud_init = "#cloud-config\n${yamlencode({
+  cloud_config = {
     package_update  = true
     package_upgrade = true
     write_files = [
@@ -39,10 +39,12 @@ locals {
           write-kubeconfig-mode = "0600"
         })
       },
-      { path = "${local.manifests}/leeway-cluster.yaml", permissions = "0600", content = join("---\n", var.objects) },
+      { path = "${local.manifests}/leeway-objects.yaml", permissions = "0600", content = join("---\n", var.objects) },
       { path = "${local.manifests}/leeway-releases.yaml", permissions = "0600", content = join("---\n", [for each in local.charts : yamlencode(each)]) },
       { path = "/usr/local/sbin/install-k3s", permissions = "0755", content = file("${path.module}/install-k3s.sh") },
     ]
     runcmd = [["/usr/local/sbin/install-k3s", var.k3s_version]]
-  })}"
+  }
+
+  cloud_init = "#cloud-config\n${yamlencode(local.cloud_config)}"
 }

@@ -125,6 +125,7 @@ resource "aws_instance" "main" {
   subnet_id                   = aws_subnet.main.id
   vpc_security_group_ids      = [aws_security_group.main.id]
   associate_public_ip_address = true
+  ebs_optimized               = true
   iam_instance_profile        = aws_iam_instance_profile.main.name
   # Compressed: a machine is given at most 16 KB.
   user_data_base64            = base64gzip(local.cloud_init)

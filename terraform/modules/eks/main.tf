@@ -7,7 +7,7 @@ locals {
   account   = data.aws_caller_identity.current.account_id
 
   # Who takes a role: a service of AWS, or a pod through EKS Pod Identity.
-  trust = { for service in ["eks.amazonaws.com", "ec2.amazonaws.com"] : service => jsonencode({
+  trust = { for service in ["eks.amazonaws.com", "ec2.amazonaws.com", "vpc-flow-logs.amazonaws.com"] : service => jsonencode({
     Version   = "2012-10-17"
     Statement = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = service } }]
   }) }
@@ -50,7 +50,7 @@ resource "aws_kms_key" "main" {
         Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
         Resource  = "*"
         Principal = { Service = "logs.${data.aws_region.current.region}.amazonaws.com" }
-        Condition = { ArnEquals = { "kms:EncryptionContext:aws:logs:arn" = local.log_group_arn } }
+        Condition = { ArnEquals = { "kms:EncryptionContext:aws:logs:arn" = [for group in values(local.log_groups) : "${local.log_arn}:${group}"] } }
       },
     ]
   })
@@ -66,13 +66,16 @@ resource "aws_kms_alias" "main" {
 ################################################################################
 
 locals {
-  log_group     = "/aws/eks/${var.name}/cluster" # the name that EKS writes to
-  log_group_arn = "arn:${local.partition}:logs:${data.aws_region.current.region}:${local.account}:log-group:${local.log_group}"
+  log_arn = "arn:${local.partition}:logs:${data.aws_region.current.region}:${local.account}:log-group"
+  log_groups = {
+    cluster = "/aws/eks/${var.name}/cluster" # the name that EKS writes to
+    network = "/aws/vpc/${var.name}"
+  }
 }
 
 # Made before the cluster, which would make one without end or encryption.
 resource "aws_cloudwatch_log_group" "cluster" {
-  name              = local.log_group
+  name              = local.log_groups.cluster
   retention_in_days = var.log_retention_days
   kms_key_id        = aws_kms_key.main.arn
   tags              = var.tags

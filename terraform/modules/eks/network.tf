@@ -161,3 +161,42 @@ resource "aws_vpc_endpoint" "interface" {
   security_group_ids  = aws_security_group.endpoints[*].id
   tags                = merge(var.tags, { Name = "${var.name}-${each.key}" })
 }
+
+# What was refused: whoever looks for a way in, or a rule that keeps out too much. All traffic would cost more than the
+# nodes, at half a dollar a GB.
+resource "aws_flow_log" "refused" {
+  vpc_id          = aws_vpc.main.id
+  traffic_type    = "REJECT"
+  log_destination = aws_cloudwatch_log_group.network.arn
+  iam_role_arn    = aws_iam_role.network_log.arn
+  tags            = merge(var.tags, { Name = var.name })
+
+  depends_on = [aws_iam_role_policy.network_log]
+}
+
+resource "aws_cloudwatch_log_group" "network" {
+  name              = local.log_groups.network
+  retention_in_days = var.log_retention_days
+  kms_key_id        = aws_kms_key.main.arn
+  tags              = var.tags
+}
+
+resource "aws_iam_role" "network_log" {
+  name               = "${var.name}-network-log"
+  assume_role_policy = local.trust["vpc-flow-logs.amazonaws.com"]
+  tags               = var.tags
+}
+
+resource "aws_iam_role_policy" "network_log" {
+  name = "write"
+  role = aws_iam_role.network_log.name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect   = "Allow"
+      Action   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+      Resource = "${local.log_arn}:${local.log_groups.network}:*"
+    }]
+  })
+}

@@ -50,7 +50,7 @@ variable "admins" {
 }
 
 variable "log_retention_days" {
-  description = "Days that the API server's logs (api, audit, authenticator) are kept."
+  description = "Days that the logs are kept: the API server's (api, audit, authenticator), and what the network refused."
   type        = number
   default     = 90
   nullable    = false

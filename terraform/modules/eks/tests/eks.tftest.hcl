@@ -24,6 +24,10 @@ mock_provider "aws" {
     defaults = { arn = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000" }
   }
 
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:eu-central-1:123456789012:log-group:mocked" }
+  }
+
   mock_resource "aws_s3_bucket" {
     defaults = { arn = "arn:aws:s3:::mocked" }
   }
@@ -74,8 +78,18 @@ run "encrypted_and_logged" {
   }
 
   assert {
-    condition     = jsondecode(aws_kms_key.main.policy).Statement[1].Condition.ArnEquals["kms:EncryptionContext:aws:logs:arn"] == "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/eks/leeway-test/cluster"
+    condition     = jsondecode(aws_kms_key.main.policy).Statement[1].Condition.ArnEquals["kms:EncryptionContext:aws:logs:arn"] == ["arn:aws:logs:eu-central-1:123456789012:log-group:/aws/eks/leeway-test/cluster", "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/vpc/leeway-test"]
     error_message = "The log service may use the key for this cluster's logs only."
+  }
+
+  assert {
+    condition     = aws_flow_log.refused.traffic_type == "REJECT" && aws_cloudwatch_log_group.network.kms_key_id == aws_kms_key.main.arn
+    error_message = "What the network refused is logged, encrypted."
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.network_log.policy).Statement[0].Resource == "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/vpc/leeway-test:*"
+    error_message = "The network's log writes to its own group and no other."
   }
 
   assert {
