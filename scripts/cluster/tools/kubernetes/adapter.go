@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	genericapiserver "k8s.io/apiserver/pkg/server"
@@ -39,13 +41,19 @@ func newAdapterCommand() *cobra.Command {
 			if err := logs.ValidateAndApply(logging, nil); err != nil {
 				return err
 			}
-			context := genericapiserver.SetupSignalContext()
-			metrics, err := customMetrics(adapter, options, context.Done())
+			running := genericapiserver.SetupSignalContext()
+			metrics, err := customMetrics(adapter, options, running.Done())
 			if err != nil {
 				return err
 			}
 			adapter.WithCustomMetrics(metrics)
-			return adapter.Run(context)
+			server, err := adapter.Config()
+			if err != nil {
+				return err
+			}
+			// Its descriptions of its objects go by names that this Kubernetes does not know; autoscalers ask for none.
+			server.GenericConfig.OpenAPIConfig, server.GenericConfig.OpenAPIV3Config = nil, nil
+			return adapter.Run(running)
 		},
 	}
 	flags := command.Flags()
@@ -80,9 +88,17 @@ func customMetrics(adapter *base.AdapterBase, options adapterOptions, done <-cha
 	if err != nil {
 		return nil, fmt.Errorf("--config %q: %w", options.config, err)
 	}
-	client := prometheus.NewGenericAPIClient(&http.Client{Timeout: 10 * time.Second}, address, http.Header{})
-	asked := prometheus.NewClientForAPI(client, http.MethodGet)
-	metrics, lister := custom.NewPrometheusProvider(mapper, pods, asked, namers, options.relist, options.maxAge)
+	api := prometheus.NewGenericAPIClient(&http.Client{Timeout: 10 * time.Second}, address, http.Header{})
+	client := untimed{prometheus.NewClientForAPI(api, http.MethodGet)}
+	metrics, lister := custom.NewPrometheusProvider(mapper, pods, client, namers, options.relist, options.maxAge)
 	lister.RunUntil(done)
 	return metrics, nil
+}
+
+// A client that tells Prometheus no time limit: upstream's counts it from the deadline back, and Prometheus refuses what is
+// below zero. The HTTP client has one.
+type untimed struct{ prometheus.Client }
+
+func (client untimed) Query(asked context.Context, at model.Time, query prometheus.Selector) (prometheus.QueryResult, error) {
+	return client.Client.Query(context.WithoutCancel(asked), at, query)
 }
