@@ -119,8 +119,9 @@ supply-chain: ## SBOMs and licences of the images, signatures made and verified,
 	@$(supply) sign
 	@$(supply) secrets
 ENVIRONMENT ?= dev
-deploy: ## Install or upgrade with deploy/values-*.yaml on the current kube context: make deploy ENVIRONMENT=staging
-	@ENVIRONMENT="$(ENVIRONMENT)" scripts/delivery/deploy.sh
+VERIFIED ?=
+deploy: ## Install or upgrade on the current kube context: make deploy ENVIRONMENT=staging VERIFIED=build/supply-chain/verified
+	@ENVIRONMENT="$(ENVIRONMENT)" VERIFIED="$(VERIFIED)" scripts/delivery/deploy.sh
 REVISION ?= 0
 rollback: ## Back to the release before, or to REVISION, on the current kube context; the traffic is back within seconds
 	@helm rollback leeway "$(REVISION)" --namespace "$${NAMESPACE:-leeway}" --wait --timeout 10m
@@ -148,7 +149,7 @@ publish: ## Push images and chart, sign them as the workflow that runs this, ver
 publish-model: ## Push the bundle in build/model, sign it, and release it to dev: make publish-model MODEL=flights
 	@$(supply) publish-model "$(MODEL)" "$(CURDIR)/build/model" dev $(released)
 RELEASE ?= 0.1.0
-verify-release: ## Who signed what a version of the chart needs: make verify-release RELEASE=0.1.0
+verify-release: ## Who signed what a version needs, and its digests into build/supply-chain/verified: make verify-release RELEASE=0.1.0
 	@$(supply) verify "$(RELEASE)" $(released)
 VALUES ?=
 values_files = $(foreach file,$(VALUES),--values "$(abspath $(file))")

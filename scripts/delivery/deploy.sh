@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs or upgrades Leeway on the cluster of the current context, with the values of an environment, and goes back by
-# itself if that fails. CHART may be a folder, a package or oci://…; VERSION is that of a chart in a
-# registry, IMAGE_REGISTRY where its images are.
+# itself if that fails. The chart is this checkout's, or with VERIFIED, a folder that `make verify-release` wrote, the one
+# that was verified there, with the images that were: by digest, so that nobody can change them in between.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 environment=${ENVIRONMENT:?expected dev, staging, prod or minikube}
@@ -15,6 +15,9 @@ fi
 arguments=(--namespace "${NAMESPACE:-leeway}" --create-namespace --values "$values")
 models=deploy/models-$environment.yaml
 [ -f "$models" ] && arguments+=(--values "$models")
-[ -n "${VERSION:-}" ] && arguments+=(--version "$VERSION")
-[ -n "${IMAGE_REGISTRY:-}" ] && arguments+=(--set "images.registry=$IMAGE_REGISTRY")
-helm upgrade --install leeway "${CHART:-charts/leeway}" "${arguments[@]}" --rollback-on-failure --wait --timeout 10m
+chart=charts/leeway
+if [ -n "${VERIFIED:-}" ]; then
+    chart=$(cat "$VERIFIED/chart")
+    arguments+=(--values "$VERIFIED/values.yaml")
+fi
+helm upgrade --install leeway "$chart" "${arguments[@]}" --rollback-on-failure --wait --timeout 10m

@@ -17,7 +17,7 @@ from images.build import IMAGES, Built, ImageTooLargeError, build, build_model, 
 from supply import archives, contents, history, manifests, offline, programs, sbom, trial
 from supply.environments import Environments
 from supply.licences import Policy, expression, faults
-from supply.publishing import Published, Registry, publish
+from supply.publishing import Published, Registry, publish, verify
 from supply.signing import NotSignedError, Signer, Workflow
 
 OUTPUT = paths.REPOSITORY / "build/supply-chain"
@@ -146,9 +146,14 @@ def _publish_model(arguments: argparse.Namespace) -> int:
 
 def _verify(arguments: argparse.Namespace) -> int:
     registry, signer = _release(arguments)
-    for reference, attested in registry.released(IMAGES, arguments.version):
-        signer.verify(reference, sbom=attested)
-        print(f"verified  {reference}")
+    published = registry.released(IMAGES, arguments.version)
+    verify(published, signer)
+    folder = OUTPUT / "verified"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "chart").write_text(f"oci://{published.chart}\n", encoding="utf-8")
+    values = yaml.safe_dump(published.pinned(arguments.registry, arguments.version))
+    (folder / "values.yaml").write_text(values, encoding="utf-8")
+    print(published.text(), end="")
     return 0
 
 

@@ -1,7 +1,7 @@
 """The chart as plain manifests, and the images that they name."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,19 @@ APIS = (
     "monitoring.coreos.com/v1alpha1/AlertmanagerConfig",
     "leeway.dev/v1alpha1/ModelRollout",
 )
+
+# An image's name → its key under `images` in the chart's values; training has none, it runs nowhere on the cluster.
+_KEYS = {
+    "onnx-server": "onnxServer",
+    "operators": "operators",
+    "drift-detector": "driftDetector",
+    "drift-detector-native": "driftDetectorNative",
+}
+
+
+def image_values(tags: Mapping[str, str]) -> dict[str, Any]:
+    """Return `images` of the chart's values for the tags of images by name; what the chart does not run is left out."""
+    return {_KEYS[name]: {"tag": tag} for name, tag in tags.items() if name in _KEYS}
 
 
 def render(values: Sequence[Path], namespace: str) -> str:

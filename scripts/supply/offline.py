@@ -8,14 +8,7 @@ from pathlib import Path
 import yaml
 
 from images.build import Built
-
-# An image's name → its key in the chart's values.
-VALUES = {
-    "onnx-server": "onnxServer",
-    "operators": "operators",
-    "drift-detector": "driftDetector",
-    "drift-detector-native": "driftDetectorNative",
-}
+from supply.manifests import image_values
 
 
 def save(folder: Path, built: Mapping[str, Built], sboms: Mapping[str, Path]) -> None:
@@ -38,10 +31,8 @@ def save(folder: Path, built: Mapping[str, Built], sboms: Mapping[str, Path]) ->
     listing = folder / "images.txt"
     listing.write_text("".join(f"{image.reference}\n" for image in built.values()), encoding="utf-8")
     values = folder / "values.yaml"
-    tags = {
-        VALUES[name]: {"tag": image.reference.rpartition(":")[2]} for name, image in built.items() if name in VALUES
-    }
-    values.write_text(yaml.safe_dump({"images": tags}), encoding="utf-8")
+    tags = {name: image.reference.rpartition(":")[2] for name, image in built.items()}
+    values.write_text(yaml.safe_dump({"images": image_values(tags)}), encoding="utf-8")
     sums = [f"{_sha256(file)}  {file.name}\n" for file in (*files, listing, values)]
     (folder / "SHA256SUMS").write_text("".join(sums), encoding="utf-8")
 

@@ -1,13 +1,14 @@
 """Carries images and the chart to a registry, signs them by digest, and checks what lies there."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 from cluster.fetch import tools
 from cluster.shell import run
-from supply.manifests import CHART
+from supply.manifests import CHART, image_values
 from supply.signing import Signer
 
 
@@ -21,6 +22,11 @@ class Published:
     def text(self) -> str:
         """One reference per line, the chart last."""
         return "".join(f"{reference}\n" for reference in (*self.images.values(), self.chart))
+
+    def pinned(self, registry: str, version: str) -> dict[str, Any]:
+        """Values by which the chart runs these very images, whatever their tags come to mean."""
+        tags = {name: f"{version}@{reference.partition('@')[2]}" for name, reference in self.images.items()}
+        return {"images": {"registry": registry, **image_values(tags)}}
 
     def subjects(self) -> str:
         """As `sha256sum` writes it, which is how provenance is told what it is of."""
@@ -78,15 +84,14 @@ class Registry:
             raise ValueError(f"helm push of {package.name}: expected a digest, it printed {printed!r}")
         return f"{self.address}/charts/leeway@{digest[0]}"
 
-    def released(self, names: Iterable[str], version: str) -> Iterator[tuple[str, bool]]:
-        """Yield the references by digest of a version's images and chart, and whether an SBOM must be attested.
+    def released(self, names: Iterable[str], version: str) -> Published:
+        """Return what the registry has of a version, by digest; nothing of it is checked.
 
         Raises:
-            CommandFailedError: one of them is not in the registry.
+            CommandFailedError: an image or the chart is not in the registry.
         """
-        for name in names:
-            yield self._by_digest(f"{self.address}/leeway/{name}", version), True
-        yield self._by_digest(f"{self.address}/charts/leeway", version), False
+        images = {name: self._by_digest(f"{self.address}/leeway/{name}", version) for name in names}
+        return Published(images, self._by_digest(f"{self.address}/charts/leeway", version))
 
     def _by_digest(self, repository: str, tag: str) -> str:
         insecure = ["--insecure"] if self.plain_http else []
@@ -115,11 +120,27 @@ def publish(
     """
     images = {}
     for name, (archive, sbom) in archives.items():
-        reference = registry.push_image(archive, name, tag)
-        signer.sign(reference, sbom)
+        images[name] = registry.push_image(archive, name, tag)
+        signer.sign(images[name], sbom)
+    published = Published(images, registry.push_chart(work))
+    signer.sign(published.chart)
+    verify(published, signer)
+    return published
+
+
+class Verifier(Protocol):
+    """Who tells of a reference whether it is signed by whom it has to be; `Signer` does."""
+
+    def verify(self, reference: str, *, sbom: bool) -> None:
+        """Raise NotSignedError if it is not, or if no SBOM is attested where there has to be one."""
+
+
+def verify(published: Published, signer: Verifier) -> None:
+    """Check who signed the images, their SBOMs, and the chart.
+
+    Raises:
+        NotSignedError: one of them is not signed by whom it has to be.
+    """
+    for reference in published.images.values():
         signer.verify(reference, sbom=True)
-        images[name] = reference
-    chart = registry.push_chart(work)
-    signer.sign(chart)
-    signer.verify(chart, sbom=False)
-    return Published(images, chart)
+    signer.verify(published.chart, sbom=False)

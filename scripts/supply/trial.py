@@ -43,8 +43,8 @@ def run(
         published = publish(place, signer, archives, tag, work)
         for reference in (*published.images.values(), published.chart):
             say(f"signed and verified  {reference.removeprefix(f'{address}/')}")
-        found = [reference for reference, _ in place.released(archives, tag)]
-        if found != [*published.images.values(), published.chart]:
+        found = place.released(archives, tag)
+        if found != published:
             raise NotSignedError(f"by its tag {tag} the registry gives {found}, expected what was just signed")
         first = next(iter(published.images.values()))
         must_refuse(Signer(cosign, key_pair(cosign, other), plain_http=True), first, "by another key")

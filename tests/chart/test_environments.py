@@ -8,7 +8,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from chart.rendering import ROOT, Render, Rendered, model
+from chart.rendering import DIGEST, ROOT, ChartError, Render, Rendered, model
 from chart.test_manifests import KUBERNETES, closed_object
 
 DEPLOY = ROOT / "deploy"
@@ -81,3 +81,18 @@ def test_a_laptop_needs_no_load_balancer(render: Render) -> None:
 def test_only_people_who_were_named_are_told(render: Render) -> None:
     told = {name: bool(render(values(name)).all("AlertmanagerConfig")) for name in ENVIRONMENTS}
     assert told == {"dev": False, "minikube": False, "prod": True, "staging": True}
+
+
+def test_images_can_be_pinned_by_digest(render: Render) -> None:
+    tag = f"0.1.0@{DIGEST}"
+    images = {key: {"tag": tag} for key in ("onnxServer", "driftDetector", "driftDetectorNative", "operators")}
+    specs = dict(render(values("prod") | {"images": images}).pod_specs())
+    assert specs
+    for title, spec in specs.items():
+        assert all(container["image"].endswith(f":{tag}") for container in spec["containers"]), title
+
+
+@pytest.mark.parametrize("tag", [f"@{DIGEST}", "0.1.0@sha256:abc", "0.1.0@"])
+def test_half_a_digest_is_refused(render: Render, tag: str) -> None:
+    with pytest.raises(ChartError, match="does not match pattern"):
+        render(values("dev") | {"images": {"operators": {"tag": tag}}})

@@ -52,20 +52,21 @@ def test_deploy_installs_the_chart_with_the_environments_values_and_models(run: 
     assert call.startswith("helm upgrade --install leeway charts/leeway --namespace leeway --create-namespace")
     assert "--values deploy/values-staging.yaml --values deploy/models-staging.yaml" in call
     assert "--rollback-on-failure --wait" in call
-    assert "images.registry" not in call  # the chart's own
 
 
-def test_deploy_takes_a_published_chart_and_another_registry(run: Run, told: Path) -> None:
-    variables = {
-        "CHART": "oci://ghcr.io/leeway-dev/charts/leeway",
-        "VERSION": "0.2.0",
-        "IMAGE_REGISTRY": "ghcr.io/leeway-dev",
-    }
-    assert run("deploy", "ENVIRONMENT=minikube", NAMESPACE="ml", **variables).returncode == 0
+def test_deploy_takes_the_chart_and_the_images_that_were_verified(run: Run, told: Path, tmp_path: Path) -> None:
+    chart = f"oci://ghcr.io/leeway-dev/charts/leeway@sha256:{'1' * 64}"
+    (tmp_path / "chart").write_text(f"{chart}\n")
+    assert run("deploy", "ENVIRONMENT=minikube", f"VERIFIED={tmp_path}", NAMESPACE="ml").returncode == 0
     (call,) = calls(told)
-    assert "--install leeway oci://ghcr.io/leeway-dev/charts/leeway --namespace ml" in call
-    assert "--version 0.2.0 --set images.registry=ghcr.io/leeway-dev" in call
+    assert f"--install leeway {chart} --namespace ml" in call
+    assert f"--values deploy/values-minikube.yaml --values {tmp_path}/values.yaml --rollback-on-failure" in call
     assert "models-" not in call
+
+
+def test_deploy_without_the_verified_chart_installs_nothing(run: Run, told: Path, tmp_path: Path) -> None:
+    assert run("deploy", f"VERIFIED={tmp_path}/nothing").returncode != 0
+    assert calls(told) == []
 
 
 def test_deploy_to_an_environment_that_is_not_there_names_those_that_are(run: Run, told: Path) -> None:
