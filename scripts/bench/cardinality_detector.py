@@ -37,10 +37,10 @@ def main() -> None:
 
 def _judge(detector: Detector, versions: list[Watched]) -> None:
     """As many windows of each as the detectors compare with, one more, and labels of the latest."""
-    requests: list[tuple[Watched, str]] = []
+    requests: list[tuple[Watched, str, float]] = []
     for window in range(TRAILING_WINDOWS + 2):
         rows = detector.rows(WINDOW_ROWS)
-        requests += [(watched, detector.infer(watched, rows)) for watched in versions]
+        requests += [(watched, detector.infer(watched, rows), detector.clock.now) for watched in versions]
         detector.settle()
         for watched in versions if window == 0 else ():
             detector.watch(watched)
@@ -48,8 +48,8 @@ def _judge(detector: Detector, versions: list[Watched]) -> None:
         detector.settle()
     detector.publish()
     _wait_until_stored(detector, [watched.stream for watched in versions], (TRAILING_WINDOWS + 2) * WINDOW_ROWS)
-    for watched, request in requests[-LABELLED * len(versions) :]:
-        detector.label(watched, request, WINDOW_ROWS)
+    for watched, request, at in requests[-LABELLED * len(versions) :]:
+        detector.label(watched, request, at, WINDOW_ROWS)
     detector.clock.now += 60
     detector.log.scores.refresh()
 

@@ -139,11 +139,15 @@ class Detector:
             raise TypeError(f"a store of predictions was expected, not {log!r}")
         return log
 
-    def label(self, watched: Watched, request: str, rows: int) -> None:
-        """Tell the truth of each row of a request, whose prediction is stored."""
-        truth = self.random.integers(2, size=rows)
-        labels = [Label(watched.model, NAMESPACE, request, None, row, float(truth[row]), None) for row in range(rows)]
-        self.log.feedback(labels)
+    def label(self, watched: Watched, request: str, at: float, rows: int) -> None:
+        """Tell the truth of each row of a request, whose prediction is stored: it came out at that time.
+
+        Labels that come late are judged late, and the clock stands still.
+        """
+        truth, observed = self.random.integers(2, size=rows), datetime.fromtimestamp(at, UTC)
+        self.log.feedback(
+            [Label(watched.model, NAMESPACE, request, None, row, float(truth[row]), observed) for row in range(rows)]
+        )
 
     def settle(self) -> None:
         """Wait until all that was sent is processed; it is not published yet.
