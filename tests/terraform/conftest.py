@@ -9,6 +9,7 @@ import pytest
 from cluster import paths
 from cluster.shell import run
 from infrastructure import program, stand_in
+from terraform.programs import Programs
 
 SOURCE = paths.REPOSITORY / "terraform"
 
@@ -46,7 +47,10 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
 
 @pytest.fixture(scope="session")
 def terraform(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Terraform:
-    return Terraform(program.find(), _copy(tmp_path_factory.mktemp("terraform")), environment)
+    # Mocked resources need no time to go.
+    programs = Programs(tmp_path_factory.mktemp("programs"))
+    programs.sleep()
+    return Terraform(program.find(), _copy(tmp_path_factory.mktemp("terraform")), environment, programs.folder)
 
 
 @pytest.fixture

@@ -65,6 +65,9 @@ class Programs:
     def minikube(self) -> None:
         self._add("minikube", "")
 
+    def sleep(self) -> None:
+        self._add("sleep", "")
+
     def helm(self, *, renders_with: Path | None = None) -> None:
         rendering = _RENDERING.replace("HELM", repr(str(renders_with))) if renders_with else ""
         self._add("helm", _HELM + rendering)

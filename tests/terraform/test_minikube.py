@@ -18,6 +18,7 @@ def programs(fresh: Terraform) -> Programs:
     programs = Programs(fresh.programs)
     programs.minikube()
     programs.helm()
+    programs.sleep()
     fresh.init(ROOT)
     return programs
 
@@ -80,6 +81,16 @@ def test_destroy_goes_backwards_and_ends_with_the_cluster(fresh: Terraform, prog
     assert removed[0] == "leeway", "its operator takes its models apart while KServe is still there"
     assert removed.index("kserve") < removed.index("cert-manager")
     assert (calls[-1].program, calls[-1].arguments) == ("minikube", ["delete", "--profile", "leeway"])
+
+
+def test_models_get_time_to_go_before_kserve_does(fresh: Terraform, programs: Programs) -> None:
+    """KServe marks each InferenceService, and only it takes the mark off."""
+    fresh(ROOT, *APPLY)
+    programs.calls()
+    fresh(ROOT, *DESTROY)
+    told = [(call.program, *call.arguments[:2]) for call in programs.calls()]
+    leeway, kserve = told.index(("helm", "uninstall", "leeway")), told.index(("helm", "uninstall", "kserve"))
+    assert leeway < told.index(("sleep", "30")) < kserve
 
 
 @pytest.mark.usefixtures("programs")

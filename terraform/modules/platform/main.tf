@@ -104,6 +104,19 @@ resource "helm_release" "cluster" {
   depends_on = [helm_release.envoy_gateway]
 }
 
+# On the way back: the models go after Leeway's release, and KServe has to take its own marks (finalizers) off each of
+# them; were it gone by then, they would stay for ever, and their kinds with them.
+resource "terraform_data" "models_are_gone" {
+  count = var.install && var.parts.leeway ? 1 : 0
+
+  provisioner "local-exec" {
+    when    = destroy
+    command = "sleep 30"
+  }
+
+  depends_on = [helm_release.cert_manager, helm_release.cluster, helm_release.kserve, helm_release.monitoring]
+}
+
 resource "helm_release" "leeway" {
   count = var.install && var.parts.leeway ? 1 : 0
 
@@ -116,5 +129,5 @@ resource "helm_release" "leeway" {
   max_history = 10
 
   # All that its chart looks for before it installs anything; destroyed before any of it.
-  depends_on = [helm_release.cert_manager, helm_release.cluster, helm_release.kserve, helm_release.monitoring]
+  depends_on = [terraform_data.models_are_gone]
 }
