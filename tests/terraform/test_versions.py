@@ -60,3 +60,15 @@ def test_the_charts_that_its_own_prerequisites_name() -> None:
     homes = set(re.findall(r"oci://[\w./-]+", told))
     assert homes
     assert homes <= set(re.findall(r"oci://[\w./-]+", _MODULE))
+
+
+def test_kube_state_metrics_tells_the_labels_that_it_tells_on_the_built_in_cluster() -> None:
+    """Alerts and dashboards were proven with them."""
+    manifest = (paths.REPOSITORY / "scripts/cluster/addons/manifests/kube-state-metrics.yaml").read_text(
+        encoding="utf-8"
+    )
+    proven = re.search(r"--metric-labels-allowlist=(.*)", manifest)
+    assert proven
+    told = (SOURCE / "modules/platform/releases.tf").read_text(encoding="utf-8")
+    for resource in re.findall(r"\w+=\[[^]]*\]", proven[1]):
+        assert f'"{resource}"' in told

@@ -106,6 +106,15 @@ locals {
     # Alerts about the cluster itself are for who runs it; on a small one they cost more than they tell.
     defaultRules = { create = !var.small }
     prometheus = {
+      # Here and not with cert-manager, which would need the kind before the operator of it is there. Without, nobody is
+      # told of a certificate that ends.
+      additionalPodMonitors = [{
+        name              = "cert-manager"
+        namespaceSelector = { matchNames = ["cert-manager"] }
+        selector          = { matchLabels = { "app.kubernetes.io/name" = "cert-manager", "app.kubernetes.io/component" = "controller" } }
+        # `namespace` and `name` are the certificate's.
+        podMetricsEndpoints = [{ port = "http-metrics", interval = "30s", honorLabels = true }]
+      }]
       prometheusSpec = {
         retention = "${var.monitoring.retention_days}d"
         # Room for the write-ahead log and for compaction beside the blocks.
@@ -125,6 +134,13 @@ locals {
           }
         }
       }
+    }
+    # Which model, slot and version a pod serves, and whose it is: dashboards and alerts ask for it.
+    kube-state-metrics = {
+      metricLabelsAllowlist = [
+        "pods=[leeway.dev/model,leeway.dev/slot,leeway.dev/version,leeway.dev/team]",
+        "horizontalpodautoscalers=[leeway.dev/model,leeway.dev/slot]",
+      ]
     }
     grafana = {
       enabled = var.monitoring.grafana_admin_secret != ""

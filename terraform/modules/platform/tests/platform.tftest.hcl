@@ -34,6 +34,11 @@ run "everything_in_the_versions_of_the_defaults" {
   }
 
   assert {
+    condition     = yamldecode(helm_release.monitoring[0].values[0]).prometheus.additionalPodMonitors[0].podMetricsEndpoints[0].honorLabels
+    error_message = "Certificates are watched, each under its own name."
+  }
+
+  assert {
     condition     = [for each in yamldecode(helm_release.cluster[0].values[0]).objects : yamldecode(each).kind] == ["GatewayClass", "EnvoyProxy", "Namespace"]
     error_message = "The GatewayClass and the namespace of the release are created before it."
   }
