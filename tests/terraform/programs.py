@@ -16,10 +16,12 @@ with (folder / "calls").open("a") as calls:
     calls.write(json.dumps([{name!r}, arguments, given]) + "\\n")
 {behaviour}
 """
-# A release is a file with the values that it was given last.
+# A release is a file with the values that it was given last; one that is to fail is named by a file in `failing`.
 _HELM = """
 release = folder / "releases" / (arguments[2] if arguments[0] == "upgrade" else arguments[1])
 release.parent.mkdir(exist_ok=True)
+if arguments[0] == "upgrade" and (folder / "failing" / release.name).exists():
+    sys.exit("Error: UPGRADE FAILED: context deadline exceeded")
 if arguments[0] == "upgrade":
     release.write_text(given)
 elif arguments[0] == "status" and not release.exists():
@@ -75,6 +77,14 @@ class Programs:
     def forget(self, release: str) -> None:
         """Take a release away behind Terraform's back."""
         (self.folder / "releases" / release).unlink()
+
+    def fail(self, release: str) -> None:
+        """Have helm fail at a release until it is mended."""
+        (self.folder / "failing").mkdir(exist_ok=True)
+        (self.folder / "failing" / release).touch()
+
+    def mend(self, release: str) -> None:
+        (self.folder / "failing" / release).unlink()
 
     def calls(self) -> list[Call]:
         """Return the calls since the last time that this was asked."""

@@ -62,6 +62,18 @@ def test_what_was_taken_away_by_hand_is_brought_back(fresh: Terraform, programs:
     assert order(programs.calls(), "upgrade") == ["kserve"]
 
 
+def test_what_failed_is_named_and_tried_again(fresh: Terraform, programs: Programs) -> None:
+    programs.fail("kserve")
+    with pytest.raises(CommandFailedError, match=r"(?s)helm upgrade --install kserve.*context deadline exceeded"):
+        fresh(ROOT, *APPLY)
+    assert "leeway" not in order(programs.calls(), "upgrade"), "it needs KServe"
+    programs.mend("kserve")
+    fresh(ROOT, *APPLY)
+    installed = order(programs.calls(), "upgrade")
+    assert "cert-manager" not in installed, "it stood already"
+    assert installed[-1] == "leeway"
+
+
 def test_a_new_version_of_a_model_is_one_changed_release(fresh: Terraform, programs: Programs) -> None:
     fresh(ROOT, *APPLY)
     programs.calls()
@@ -91,13 +103,3 @@ def test_models_get_time_to_go_before_kserve_does(fresh: Terraform, programs: Pr
     told = [(call.program, *call.arguments[:2]) for call in programs.calls()]
     leeway, kserve = told.index(("helm", "uninstall", "leeway")), told.index(("helm", "uninstall", "kserve"))
     assert leeway < told.index(("sleep", "30")) < kserve
-
-
-@pytest.mark.usefixtures("programs")
-def test_an_argument_that_the_stand_in_would_ignore_is_refused(fresh: Terraform) -> None:
-    """Or a test here would pass for what was never done."""
-    main = fresh.tree / "modules/platform/main.tf"
-    text = main.read_text(encoding="utf-8")
-    main.write_text(text.replace("max_history = 10", "atomic = true"), encoding="utf-8")
-    with pytest.raises(CommandFailedError, match="atomic: the stand-in for helm does not honour it"):
-        fresh(ROOT, "plan", "-no-color", "-input=false")
