@@ -169,7 +169,7 @@ lint: ## Ruff over everything, the import contracts of each package; scripts, co
 	@"$$LEEWAY_UV" run --frozen ruff check . && "$$LEEWAY_UV" run --frozen ruff format --check .
 	@git ls-files '*.sh' | xargs "$$LEEWAY_UV" run --frozen shellcheck
 	@git ls-files '*Containerfile' | xargs "$$LEEWAY_UV" run --frozen hadolint --config .hadolint.yaml
-	@$(actionlint) && "$$LEEWAY_UV" run --frozen zizmor --quiet --offline --no-progress .github
+	@($(actionlint)) && "$$LEEWAY_UV" run --frozen zizmor --quiet --offline --no-progress .github
 	@$(conforms) vendor.dependabot .github/dependabot.yml && $(conforms) vendor.gitlab-ci .gitlab-ci.yml && $(conforms) vendor.compose-spec docker-compose.yml
 	@for package in $(PACKAGES); do (cd $$package && echo "== import contracts: $$package" && "$$LEEWAY_UV" run --frozen --all-extras lint-imports); done
 types: ## mypy --strict in each package's own environment
