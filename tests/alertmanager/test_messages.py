@@ -69,6 +69,18 @@ def test_the_text_is_the_one_that_was_agreed_on(configured: Configured, mailbox:
         assert text == path.read_text(encoding="utf-8"), path.name
 
 
+def test_a_model_of_no_team_is_nobodys(configured: Configured, mailbox: Mailbox) -> None:
+    email = {"to": "ml@example.com", "from": "leeway@example.com", "smarthost": "mailbox.example.com:25"}
+    config = configured({"slack": {"existingSecret": "everybody"}, "email": {**email, "requireTLS": False}})
+    pipeline.deliver(config, [alert("ModelErrors", model="fares", severity="warning", team="none")])
+    mail, slack = mailbox.messages()
+    body = slack["body"]
+    assert isinstance(body, dict)
+    for text in (str(mail["text"]), body["attachments"][0]["text"]):
+        assert "severity warning\n" in text
+        assert "team" not in text
+
+
 def test_the_silence_button_silences_this_alert_of_this_model_alone(configured: Configured, mailbox: Mailbox) -> None:
     config = configured({"slack": {"existingSecret": "everybody"}})
     pipeline.deliver(config, [drift("1.0.0")])

@@ -142,7 +142,8 @@ A rule as Prometheus takes it, as YAML: (list $ rule dashboard). An alert gets t
   {{- $variables := "" -}}
   {{- if eq (default "" (index . 1).about) "model" -}}
     {{- $_ := set $labels "model_namespace" "[[ $labels.namespace ]]" -}}
-    {{- $_ := set $labels "team" "[[ with query (printf \"model:leeway_release:info{namespace='%s',model='%s'}\" $labels.namespace $labels.model) ]][[ . | first | label \"team\" ]][[ end ]]" -}}
+    {{- /* Never empty: Prometheus keeps such an alert under the text of this template, and after a restart does not find it. */}}
+    {{- $_ := set $labels "team" "[[ $team := `` ]][[ with query (printf \"model:leeway_release:info{namespace='%s',model='%s'}\" $labels.namespace $labels.model) ]][[ $team = . | first | label \"team\" ]][[ end ]][[ or $team `none` ]]" -}}
     {{- $variables = "?var-namespace=[[ $labels.namespace ]]&var-model=[[ $labels.model ]]" -}}
   {{- end -}}
   {{- $_ := set $rule "labels" (merge $labels $rule.labels) -}}
