@@ -83,6 +83,12 @@ def test_a_fault_is_followed_from_its_injection_to_the_message_that_it_is_over()
     assert (followed.fired, followed.told, followed.resolved) == (320.0, 350.0, 50.0)
     assert followed.text == "[FIRING:1] DetectorDown now"
     assert world.changes == [FAULT.change, Scale("models", "leeway-drift-detector", 1)]
+    assert [line.removeprefix("DetectorDown: ") for line in world.lines[1:]] == [
+        "fires after 320 s",
+        "told after 350 s",
+        "kubectl -n models scale deployment leeway-drift-detector --replicas=1",
+        "told as resolved 50 s after the undoing",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,8 @@ def follow(fault: Fault, promise: Promise | None, world: World) -> Followed:
         if fired is not None:
             world.say(f"{fault.alert}: fires after {fired:.0f} s")
             told = _wait(lambda: _message(fault, world, before, "FIRING") != "", _DELIVERY, world)
+            if told is not None:
+                world.say(f"{fault.alert}: told after {fired + told:.0f} s")
     finally:
         # Also when a person has seen enough, and when the cluster did not answer.
         world.say(f"{fault.alert}: {undo}")
@@ -114,6 +116,8 @@ def follow(fault: Fault, promise: Promise | None, world: World) -> Followed:
     over = _wait(
         lambda: not _fires(fault, world) and _message(fault, world, before, "RESOLVED") != "", _RECOVERY, world
     )
+    if over is not None:
+        world.say(f"{fault.alert}: told as resolved {over:.0f} s after the undoing")
     gap = "" if over is not None else f"it was not told as resolved within {_RECOVERY:.0f} s of the undoing"
     return Followed(
         alert=fault.alert, promised=promised, fired=fired, told=fired + told, text=text, resolved=over, gap=gap
