@@ -10,6 +10,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from leeway_drift.profile import build_profile
+from leeway_drift.service.metrics import DISTANCES
 from leeway_drift.service.predictions import PredictionLog
 from leeway_drift.service.profiles import ProfileSource
 from leeway_drift.service.wiring import Replica, Service
@@ -18,6 +19,7 @@ from tests.watching import FLIGHTS, Bundle, Client, Clock, headers, profile, req
 METRICS = Path(__file__).parents[2] / "schemas" / "metrics.yaml"
 ROWS = 600
 CLASSES = 103
+MEASURED = ("leeway_drift_feature_distance", "leeway_drift_prediction_distance")
 Known = dict[str, tuple[str, str, set[str]]]
 
 
@@ -106,8 +108,9 @@ def test_a_series_is_told_once_though_two_detectors_measure_it(tmp_path: Path):
             for family in running[0].registry.collect()
             for sample in family.samples
         ]
-    measured = {dict(labels)["statistic"] for name, labels in samples if name == "leeway_drift_feature_distance"}
-    assert {"ks", "tvd"} <= measured  # by `slow` and by `tabular`, both against training
+    measured = {name: {dict(labels)["statistic"] for told, labels in samples if told == name} for name in MEASURED}
+    assert {"ks", "tvd"} <= measured[MEASURED[0]]  # by `slow` and by `tabular`, both against training
+    assert all(found <= DISTANCES for found in measured.values())  # data quality has ratios, which are none
     assert len(samples) == len(set(samples))
 
 

@@ -188,13 +188,13 @@ def _unexpected(name: str, column: ColumnCounts) -> Iterator[Value]:
 def _columns(judged: Judged, features: frozenset[str], outputs: frozenset[str]) -> Iterator[Value]:
     judgement = judged.judgement
     for column in judgement.columns:
+        distances = [(name, value) for name, value in column.statistics.items() if name in DISTANCES]
         if column.name in outputs:
-            for statistic, value in column.statistics.items():
+            for statistic, value in distances:
                 yield "prediction_distance", (column.name, statistic, judgement.reference), value
         elif column.name in features:
-            for statistic, value in column.statistics.items():
-                if statistic in DISTANCES:
-                    yield "feature_distance", (column.name, statistic, judgement.reference), value
+            for statistic, value in distances:
+                yield "feature_distance", (column.name, statistic, judgement.reference), value
             if column.score_ratio is not None:
                 labels = (column.name, judgement.detector, judgement.reference)
                 yield "feature_score_ratio", labels, column.score_ratio
