@@ -88,6 +88,23 @@ def test_a_variable_without_values_is_named() -> None:
         next(choices(get(Prometheus(models=())), board(), SPAN, {}))
 
 
+def test_a_given_value_is_taken_where_it_is_and_only_there() -> None:
+    two = board()
+    variables = two["templating"]["list"]
+    namespace = {**variables[0], "name": "namespace", "query": {"query": "label_values(up, namespace)"}}
+    model = {**variables[0], "query": {"query": 'label_values(up{namespace="$namespace"}, model)'}}
+    two["templating"]["list"] = [namespace, model]
+    known = {"up": ["drills", "models"], 'up{namespace="drills"}': ["fares"], 'up{namespace="models"}': ["flights"]}
+
+    def prometheus(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"status": "success", "data": known[request.url.params["match[]"]]})
+
+    found = list(choices(get(prometheus), two, SPAN, {"model": ["flights"]}))
+    assert found == [{"namespace": ["models"], "model": ["flights"]}]
+    with pytest.raises(QueryError, match=r"no series of up\{namespace=\"\$namespace\"\} has model hotels"):
+        next(choices(get(prometheus), two, SPAN, {"model": ["hotels"]}))
+
+
 def test_series_have_their_labels_and_points() -> None:
     (query,) = queries(board(target("A", "x")))
     (found,) = ask(get(Prometheus("x")), query, {}, SPAN)

@@ -98,22 +98,30 @@ def choices(get: Get, board: Dashboard, span: Span, given: Values) -> Iterator[V
         given: the only values to take, by variable.
 
     Raises:
-        QueryError: a variable has no value at all.
+        QueryError: a variable has no value at all, or not the given one, whatever the variables before it are.
     """
+    without: list[str] = []
 
     def choose(left: Sequence[Variable], chosen: Values) -> Iterator[Values]:
         if not left:
             yield chosen
             return
         first, *rest = left
-        found = given.get(first.name) or _values(get, first, chosen, span)
+        wanted = given.get(first.name)
+        found = [value for value in _values(get, first, chosen, span) if wanted is None or value in wanted]
         if not found:
-            where = f"variable {first.name} of {board['uid']}"
-            raise QueryError(f"{where}: no series of {first.selector} has a label {first.label}")
+            what = f"a label {first.label}" if wanted is None else f"{first.label} {', '.join(wanted)}"
+            without.append(f"variable {first.name} of {board['uid']}: no series of {first.selector} has {what}")
+            return
         for values in [found] if first.several else [[value] for value in found]:
             yield from choose(rest, {**chosen, first.name: values})
 
-    yield from choose(variables(board), {})
+    chosen = choose(variables(board), {})
+    possible = next(chosen, None)
+    if possible is None:
+        raise QueryError(without[0])
+    yield possible
+    yield from chosen
 
 
 def _values(get: Get, variable: Variable, chosen: Values, span: Span) -> list[str]:
