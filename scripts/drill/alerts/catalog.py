@@ -68,8 +68,8 @@ class Flood:
 
     Attributes:
         batches: of a thousand events each, a second.
-        seconds: that a flood takes.
-        pause: seconds from its end to the next.
+        seconds: that a flood takes; another one follows at once until Prometheus sees that events were lost.
+        pause: seconds from the end of one to the next, from then on.
     """
 
     batches: float
@@ -137,12 +137,14 @@ _RECORDED = 150.0
 _JUDGED, _LABELLED = 120.0, 240.0
 # Pods of a version that is released without steps.
 _RELEASED = 90.0
+# Floods that fill the detector's queue, and a scrape.
+_OVERFLOWN = 120.0
 # The candidate's pods, the requests that prove harm, and a scrape.
 _ROLLED_BACK = 300.0
 
 _DRILLS = (
     Drill(
-        alert="ModelErrors", name="drill-errors", minutes=13, notice=_SCRAPED,
+        alert="ModelErrors", name="drill-errors", minutes=11, notice=_SCRAPED,
         fault="clients send 30 % of their requests malformed, and are answered 400",
         injection=Clients(rate=10, malformed=0.3),
     ),
@@ -157,22 +159,22 @@ _DRILLS = (
         injection=Server(rate=2, fault="slow=0.5,delay=0.4"),
     ),
     Drill(
-        alert="ModelNotLoaded", name="drill-unloaded", minutes=9,
+        alert="ModelNotLoaded", name="drill-unloaded", minutes=6,
         fault="the pods of a model are gone",
         injection=Verify(of="model"),
     ),
     Drill(
-        alert="DriftAbrupt", name="drill-drift", platform=True, minutes=7, notice=_JUDGED,
+        alert="DriftAbrupt", name="drill-drift", platform=True, minutes=6, notice=_JUDGED,
         fault="clients send temperatures in °C where °F is expected",
         injection=Clients(rate=10, rows=20, fault="celsius", accustomed=True),
     ),
     Drill(
-        alert="DataQuality", name="drill-quality", platform=True, minutes=6, notice=_JUDGED,
+        alert="DataQuality", name="drill-quality", platform=True, minutes=4, notice=_JUDGED,
         fault="clients leave out 30 % of the temperatures",
         injection=Clients(rate=10, rows=20, fault="nulls"),
     ),
     Drill(
-        alert="PredictionDrift", name="drill-flipped", platform=True, minutes=9, notice=_RELEASED + _JUDGED,
+        alert="PredictionDrift", name="drill-flipped", platform=True, minutes=6, notice=_RELEASED + _JUDGED,
         fault="a server says late where it means in time, and the other way round",
         injection=Server(rate=10, rows=20, fault="labels=flipped", accustomed=True),
     ),
@@ -187,13 +189,13 @@ _DRILLS = (
         injection=Candidate(rate=20, fault="errors=0.5"),
     ),
     Drill(
-        alert="DetectorEventsLost", platform=True, minutes=24, notice=_SCRAPED,
+        alert="DetectorEventsLost", platform=True, minutes=24, notice=_OVERFLOWN,
         fault="the drift detector is sent more events than it can take",
         # A rate over ten minutes, for ten minutes: the next flood comes before this one is forgotten.
-        injection=Flood(batches=100, seconds=8, pause=240),
+        injection=Flood(batches=100, seconds=15, pause=150),
     ),
     Drill(
-        alert="TargetDown", platform=True, minutes=10,
+        alert="TargetDown", platform=True, minutes=12,
         fault="pods are scraped in a way that they do not answer",
         injection=Verify(),
     ),

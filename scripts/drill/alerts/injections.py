@@ -74,7 +74,7 @@ def prepared(drill: Drill, props: Props) -> Iterator[Fault]:
         TypeError: the drill is followed by leeway-verify.
     """
     if isinstance(drill.injection, catalog.Flood):
-        with _flood(drill.injection, props) as fault:
+        with _flood(drill, drill.injection, props) as fault:
             yield fault
     else:
         with own_model(drill, props) as release, _of_model(drill, release, props) as fault:
@@ -215,7 +215,7 @@ def accustomed(status: Mapping[str, Any]) -> bool:
 
 
 @contextmanager
-def _flood(given: catalog.Flood, props: Props) -> Iterator[Fault]:
+def _flood(drill: Drill, given: catalog.Flood, props: Props) -> Iterator[Fault]:
     service = props.stage.get("service", f"{demo.RELEASE}-drift-detector")
     command = [
         # Whoever asks a model for predictions shall not have to share the machine's cores with it.
@@ -227,8 +227,9 @@ def _flood(given: catalog.Flood, props: Props) -> Iterator[Fault]:
     def again() -> None:
         while not over.is_set():
             done = subprocess.run(command, capture_output=True, text=True, check=False)
-            props.world.say(f"flood: {done.stdout or done.stderr.strip()[-200:]}")
-            over.wait(given.pause)
+            props.world.say(f"{drill.alert}: flood: {done.stdout or done.stderr.strip()[-200:]}")
+            if props.world.noticed(drill.labels):
+                over.wait(given.pause)
 
     floods = Thread(target=again, daemon=True)
 

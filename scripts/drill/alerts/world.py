@@ -61,7 +61,7 @@ class RealWorld:
 
     def __init__(self, api: ApiServer, mailbox: Mailbox, say: Callable[[str], None], over: threading.Event) -> None:
         self._api, self._over, self._say = api, over, say
-        self._firing = Shared(self._ask_firing, time.monotonic)
+        self._alerts = Shared(self._ask_alerts, time.monotonic)
         self._messages = Shared(mailbox.messages, time.monotonic)
         self._saying = threading.Lock()
 
@@ -80,7 +80,11 @@ class RealWorld:
 
     def firing(self) -> Sequence[Mapping[str, str]]:
         """See `World`."""
-        return self._firing()
+        return [alert["labels"] for alert in self._alerts() if alert["state"] == "firing"]
+
+    def noticed(self, labels: Mapping[str, str]) -> bool:
+        """Whether the expression of an alert with these labels holds: it is pending, or fires."""
+        return any(labels.items() <= alert["labels"].items() for alert in self._alerts())
 
     def messages(self) -> Sequence[Message]:
         """See `World`."""
@@ -120,9 +124,9 @@ class RealWorld:
             return False
         return receives(text, namespace)
 
-    def _ask_firing(self) -> Sequence[Mapping[str, str]]:
-        alerts = self._api.ask("GET", f"{_PROMETHEUS}/alerts")["data"]["alerts"]
-        return [alert["labels"] for alert in alerts if alert["state"] == "firing"]
+    def _ask_alerts(self) -> Sequence[Mapping[str, Any]]:
+        alerts: Sequence[Mapping[str, Any]] = self._api.ask("GET", f"{_PROMETHEUS}/alerts")["data"]["alerts"]
+        return alerts
 
 
 def promise_of(groups: Sequence[Mapping[str, Any]], alert: str, namespace: str) -> Promise | None:
