@@ -29,8 +29,8 @@ up: ## Build what is missing, start the cluster, install Leeway; ends with a cur
 	@$(cluster) up
 test: ## Everything: check, then the end-to-end story on the built-in cluster; ends with the counts
 	@rm -rf build/tests && mkdir -p build/tests
-	@echo "what the cluster starts from is built meanwhile: tail -f build/tests/build.log"
-	@nice $(MAKE) build >build/tests/build.log 2>&1 & building=$$!; trap 'kill $$building 2>/dev/null || true' EXIT; \
+	@echo "programs and images are built meanwhile: tail -f build/tests/build.log"
+	@nice $(MAKE) build images >build/tests/build.log 2>&1 & building=$$!; trap 'kill $$building 2>/dev/null || true' EXIT; \
 	$(MAKE) check; wait $$building || { cat build/tests/build.log; exit 1; }
 	@$(MAKE) e2e
 	@python3 scripts/summary.py build/tests
