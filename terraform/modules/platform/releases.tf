@@ -125,6 +125,8 @@ locals {
         ruleSelectorNilUsesHelmValues           = false
         probeSelectorNilUsesHelmValues          = false
         scrapeConfigSelectorNilUsesHelmValues   = false
+        # Or else a new Prometheus forgets alerts that wait less than ten minutes (docs/alerts.md).
+        additionalConfig = { rules = { alert = { forGracePeriod = "1m" } } }
         storageSpec = {
           volumeClaimTemplate = {
             spec = {

@@ -34,6 +34,11 @@ run "everything_in_the_versions_of_the_defaults" {
   }
 
   assert {
+    condition     = yamldecode(helm_release.monitoring[0].values[0]).prometheus.prometheusSpec.additionalConfig.rules.alert.forGracePeriod == "1m"
+    error_message = "A Prometheus that begins anew remembers which alerts wait and fire."
+  }
+
+  assert {
     condition     = yamldecode(helm_release.monitoring[0].values[0]).prometheus.additionalPodMonitors[0].podMetricsEndpoints[0].honorLabels
     error_message = "Certificates are watched, each under its own name."
   }
