@@ -30,6 +30,7 @@ up: ## Build what is missing, start the cluster, install Leeway; ends with a cur
 test: ## Everything: check, then the end-to-end story on the built-in cluster; ends with the counts
 	@rm -rf build/tests && mkdir -p build/tests
 	@echo "programs and images are built meanwhile: tail -f build/tests/build.log"
+	@# The trap: checks that fail leave nobody building. A build that is over cannot be ended, which is no failure.
 	@nice $(MAKE) build images >build/tests/build.log 2>&1 & building=$$!; trap 'kill $$building 2>/dev/null || true' EXIT; \
 	$(MAKE) check; wait $$building || { cat build/tests/build.log; exit 1; }
 	@$(MAKE) e2e

@@ -161,6 +161,7 @@ def test_the_environment_says_where_and_how_many():
     ("variable", "value"),
     [
         ("LEEWAY_TRACING_ENDPOINT", "otel:4318"),
+        ("LEEWAY_TRACING_ENDPOINT", "http://user:secret@otel:4318"),
         ("LEEWAY_TRACING_ENDPOINT", "http://[otel"),
         ("LEEWAY_TRACING_SAMPLE_RATIO", "0"),
         ("LEEWAY_TRACING_SAMPLE_RATIO", "nan"),

@@ -46,7 +46,7 @@ def look(world: World, *, fails: Exception | None = None) -> None:
 
     queue, metrics = Queue(lambda: 0.0), Metrics(CollectorRegistry())
     Controller(
-        world,  # type: ignore[arg-type]
+        world,  # type: ignore[arg-type] # nothing is watched here
         None,
         reconcile=reconcile,
         queue=queue,

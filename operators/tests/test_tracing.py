@@ -77,7 +77,7 @@ def look(world: World, looks: Looks, *, fails: Exception | None = None) -> None:
         return world.operator().reconcile(namespace, name, entered)
 
     Controller(
-        world,  # type: ignore[arg-type]
+        world,  # type: ignore[arg-type] # nothing is watched here
         None,
         reconcile=reconcile,
         queue=Queue(lambda: 0.0),
@@ -167,6 +167,7 @@ def test_the_environment_says_where_and_how_many() -> None:
     ("variable", "value"),
     [
         ("LEEWAY_TRACING_ENDPOINT", "otel:4318"),
+        ("LEEWAY_TRACING_ENDPOINT", "http://user:secret@otel:4318"),
         ("LEEWAY_TRACING_ENDPOINT", "http://[otel"),
         ("LEEWAY_TRACING_SAMPLE_RATIO", "0"),
         ("LEEWAY_TRACING_SAMPLE_RATIO", "nan"),

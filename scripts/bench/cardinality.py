@@ -85,7 +85,7 @@ def measure(models: int, versions: int, features: int, *, seconds: float) -> Car
         with cardinality_prometheus.scraping(pods, models) as prometheus:
             time.sleep(seconds / 2)  # it has seen everything by then
             before = prometheus.read()
-            time.sleep(seconds / 2)
+            time.sleep(seconds / 2)  # what is measured
             after = prometheus.read()
             # Those of a target that has just failed are there all the same.
             found = prometheus.ask('count by (job, __name__) (last_over_time({__name__!=""}[5m]))')

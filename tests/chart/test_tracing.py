@@ -62,7 +62,14 @@ def test_where_traces_go_is_part_of_what_models_are_run_as_and_nothing_changes_w
 
 @pytest.mark.parametrize(
     "tracing",
-    [{"endpoint": "otel:4318"}, {"sampleRatio": 0}, {"sampleRatio": 1.1}, {"sampleRatio": "all"}, {"exporter": "otlp"}],
+    [
+        {"endpoint": "otel:4318"},
+        {"endpoint": "http://user:secret@otel:4318"},
+        {"sampleRatio": 0},
+        {"sampleRatio": 1.1},
+        {"sampleRatio": "all"},
+        {"exporter": "otlp"},
+    ],
 )
 def test_what_is_no_address_or_no_share_is_refused(render: Render, tracing: Manifest) -> None:
     with pytest.raises(ChartError, match="tracing"):

@@ -260,6 +260,7 @@ def test_the_environment_says_where_and_how_many() -> None:
     ("variable", "value"),
     [
         ("LEEWAY_TRACING_ENDPOINT", "otel:4318"),
+        ("LEEWAY_TRACING_ENDPOINT", "http://user:secret@otel:4318"),
         ("LEEWAY_TRACING_ENDPOINT", "grpc://otel:4317"),
         ("LEEWAY_TRACING_SAMPLE_RATIO", "0"),
         ("LEEWAY_TRACING_SAMPLE_RATIO", "1.01"),

@@ -101,7 +101,7 @@ class Export:
         exporter = trace_exporter.OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=_EXPORT_SECONDS)
         made_by = {"service.name": COMPONENT, "service.version": _VERSION, "service.instance.id": gethostname()}
         self._delivery = _Delivery(exporter)
-        # Which requests are recorded was decided before the SDK hears of one.
+        # Which events are recorded was decided before the SDK hears of one.
         self.provider = TracerProvider(ALWAYS_ON, Resource.create(made_by), shutdown_on_exit=False)
         self.provider.add_span_processor(_Queue(self._delivery))
 

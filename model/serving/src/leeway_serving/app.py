@@ -205,7 +205,7 @@ class Application:
     def _report(self, call: _Call, protocol: str, answer: _Answer, status: int, started: float) -> None:
         """Tells the trace, capture and, if it listens, the log of what was answered."""
         if call.trace is not UNTRACED:
-            call.trace.end(self._attributes(call, protocol, answer, status), failed=status >= 500)  # noqa: PLR2004
+            call.trace.end(self._attributes(call, protocol, answer, status), failed=status >= 500)  # noqa: PLR2004 - 5xx
         if _log.isEnabledFor(logging.DEBUG):
             fields = {"protocol": protocol, "code": status, "rows": answer.rows}
             _log.debug("answered", extra={**self._about(call), "fields": fields})

@@ -46,7 +46,9 @@ def tracing_from(environment: Mapping[str, str]) -> TracingSettings | None:
 def _address(endpoint: str) -> str:
     try:
         parts = urlsplit(endpoint)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usable = (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and parts.username is None
+        )
     except ValueError:  # a port that is no number, or half an IPv6 address
         usable = False
     if not usable or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
