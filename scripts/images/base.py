@@ -1,7 +1,8 @@
 """The base that the Python images stand on where no registry can be reached: Debian's Python, unpacked.
 
 It takes the place of `docker.io/library/python:3.11-slim`, which the Containerfiles name: Python with its standard
-library, a shell, coreutils, time zones and certificate authorities. No package manager, no pip, no compiler.
+library, a shell, coreutils, time zones and certificate authorities. No package manager, no pip, no compiler; what it
+holds is told by dpkg's records, as in distroless images, so that scanners know each package by name and version.
 """
 
 import hashlib
@@ -15,10 +16,10 @@ from cluster.shell import run
 from images import oci, trim
 
 PACKAGES = (
-    "base-files", "ca-certificates", "coreutils", "dash", "libacl1", "libattr1", "libbz2-1.0", "libc-bin", "libc6",
-    "libcrypt1", "libexpat1", "libffi8", "libgcc-s1", "libgmp10", "liblzma5", "libpcre2-8-0", "libpython3.11-minimal",
-    "libpython3.11-stdlib", "libselinux1", "libsqlite3-0", "libssl3", "libstdc++6", "libuuid1", "media-types",
-    "netbase", "python3.11", "python3.11-minimal", "tzdata", "zlib1g",
+    "base-files", "ca-certificates", "coreutils", "dash", "gcc-12-base", "libacl1", "libattr1", "libbz2-1.0",
+    "libc-bin", "libc6", "libcrypt1", "libexpat1", "libffi8", "libgcc-s1", "libgmp10", "liblzma5", "libpcre2-8-0",
+    "libpython3.11-minimal", "libpython3.11-stdlib", "libselinux1", "libsqlite3-0", "libssl3", "libstdc++6",
+    "libuuid1", "media-types", "netbase", "python3.11", "python3.11-minimal", "tzdata", "zlib1g",
 )  # fmt: skip
 # Parts of those packages that a container does not use.
 _LEFT_OUT = (
@@ -80,7 +81,7 @@ def base_image() -> tuple[str, Path]:
         return _reference(archive.stem), archive
     work = folder.with_suffix(".new")
     shutil.rmtree(work, ignore_errors=True)
-    shutil.copytree(debian.unpack(PACKAGES), work, symlinks=True)
+    shutil.copytree(debian.unpack(PACKAGES, records=True), work, symlinks=True)
     arrange(work)
     entries = oci.layer(oci.tree(work, "/")) | {name: oci.Entry(mode=0o1777) for name in ("tmp", "var/tmp")}
     content = _digest(entries)

@@ -4,13 +4,12 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import yaml
 
 from cluster import paths
-from cluster.fetch import debian
 from cluster.shell import CommandFailedError, run
 from images import base
 from images.build import IMAGES, Built, ImageTooLargeError, build, build_model, bundle_identity
@@ -198,22 +197,25 @@ def _build() -> dict[str, Built]:
 def _write_sboms(built: Mapping[str, Built]) -> tuple[dict[str, Path], list[str]]:
     """Write each image's SBOM and the table of licences; return the SBOMs and what is wrong with the licences."""
     policy, written, wrong, table = Policy.read(), {}, [], ["image\tpackage\tversion\tlicence\n"]
-    below = contents.changelog_versions(debian.unpack(base.PACKAGES), base.PACKAGES)
     OUTPUT.mkdir(parents=True, exist_ok=True)
     for name, made in built.items():
         image = archives.read(made.archive, contents.wanted)
-        packages = contents.packages(image, below)
+        packages = contents.packages(image)
+        wrong += [f"{name}: Debian's {package} has no record" for package in sorted(_unrecorded(packages))]
         written[name] = OUTPUT / f"{name}.cdx.json"
         written[name].write_text(sbom.document(image, contents.system(image), packages, policy), encoding="utf-8")
         wrong += [f"{name}: {fault}" for fault in faults(packages, policy)]
         for package in packages:
             licence = expression(package, policy) if package.kind == "pypi" else ", ".join(package.stated)
-            table.append(f"{name}\t{package.name}\t{package.version or ''}\t{licence or ''}\n")
-        unknown = [package.name for package in packages if package.version is None]
-        told = f"; of no known version: {', '.join(unknown)}" if unknown else ""
-        print(f"{name}: {len(packages)} packages{told}", flush=True)
+            table.append(f"{name}\t{package.name}\t{package.version}\t{licence or ''}\n")
+        print(f"{name}: {len(packages)} packages", flush=True)
     (OUTPUT / "licences.tsv").write_text("".join(table), encoding="utf-8")
     return written, wrong
+
+
+def _unrecorded(packages: Collection[contents.Package]) -> set[str]:
+    """What every image stands on, and that its records do not name."""
+    return set(base.PACKAGES) - {package.name for package in packages if package.kind == "deb"}
 
 
 def _archives(built: Mapping[str, Built], sboms: Mapping[str, Path]) -> dict[str, tuple[Path, Path]]:

@@ -1,12 +1,11 @@
 """Which packages an image holds, as its own files tell: Python's metadata and Debian's records."""
 
-import gzip
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from email import message_from_bytes
 from email.message import Message
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Literal
 
 from supply.archives import Image
@@ -25,16 +24,19 @@ class Package:
     Attributes:
         kind: by whom it is packaged, as a package URL says it.
         name: as it calls itself; Python's by its normal form.
-        version: None where the image does not tell.
+        version: as it says itself.
         stated: what its metadata says about its licence, in the order of how much it is worth.
         locations: the folders that it was found in.
+        source: the source package that a Debian package was built from, "name" or, where that has a version of its
+            own, "name@version". Debian's advisories are about sources: without it a scanner finds none for libssl3.
     """
 
     kind: Literal["pypi", "deb"]
     name: str
-    version: str | None
+    version: str
     stated: tuple[str, ...] = ()
     locations: tuple[str, ...] = ()
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,6 @@ class System:
 
     id: str
     version: str
-    codename: str
 
 
 def wanted(path: str) -> bool:
@@ -63,10 +64,10 @@ def system(image: Image) -> System | None:
         return None
     pairs = (line.split("=", 1) for line in text.decode().splitlines() if "=" in line)
     fields = {key: value.strip('"') for key, value in pairs}
-    return System(fields.get("ID", "linux"), fields.get("VERSION_ID", ""), fields.get("VERSION_CODENAME", ""))
+    return System(fields.get("ID", "linux"), fields.get("VERSION_ID", ""))
 
 
-def packages(image: Image, base: Mapping[str, str | None]) -> list[Package]:
+def packages(image: Image) -> list[Package]:
     """Return every package, sorted; one that lies in several environments at one version is one, with each location.
 
     Debian's packages are those of dpkg's records: one file, or one per package in status.d as in images without a
@@ -74,18 +75,18 @@ def packages(image: Image, base: Mapping[str, str | None]) -> list[Package]:
 
     Args:
         image: read with `wanted`.
-        base: name and version of the Debian packages that an image without such records stands on.
 
     Raises:
-        ValueError: a METADATA without name or version; the message names the file.
+        ValueError: a METADATA or a record without name or version; the message names the file. Or the image calls
+            itself Debian and has no records: nobody could know what is in it.
     """
-    found: dict[tuple[str, str, str | None], Package] = {}
-    for package in (*_python(image), *_debian(image, base)):
+    found: dict[tuple[str, str, str], Package] = {}
+    for package in (*_python(image), *_debian(image)):
         key = (package.kind, package.name, package.version)
         known = found.get(key)
         locations = (*known.locations, *package.locations) if known else package.locations
         found[key] = replace(package, locations=tuple(sorted(locations)))
-    return sorted(found.values(), key=lambda package: (package.kind, package.name, package.version or ""))
+    return sorted(found.values(), key=lambda package: (package.kind, package.name, package.version))
 
 
 def _python(image: Image) -> Iterator[Package]:
@@ -112,36 +113,25 @@ def _stated(fields: Message) -> tuple[str, ...]:
     )
 
 
-def changelog_versions(root: Path, names: Collection[str]) -> dict[str, str | None]:
-    """Return the version of each Debian package in an unpacked tree: the first line of its changelog.
-
-    None for one that has its changelog in another package (Debian links the folders) which is not there.
-    """
-    return {name: _changelog_version(root / _DOCUMENTS / name) for name in names}
-
-
-def _changelog_version(documents: Path) -> str | None:
-    # A package that is Debian's own has no other changelog than changelog.gz.
-    for name in ("changelog.Debian.gz", "changelog.gz"):
-        if (documents / name).exists():
-            first = gzip.decompress((documents / name).read_bytes()).decode(errors="replace").partition("\n")[0]
-            found = re.match(r"\S+ \((?P<version>[^)]+)\) ", first)
-            return found["version"] if found else None
-    return None
+def _debian(image: Image) -> Iterator[Package]:
+    files = [path for path in sorted(image.files) if path == _STATUS or path.startswith(_STATUS_FOLDER)]
+    records = [path for path in files if not path.endswith(".md5sums")]
+    found = system(image)
+    if not records and found and found.id == "debian":
+        raise ValueError(f"{image.reference}: expected dpkg's records in /{_STATUS} or /{_STATUS_FOLDER}")
+    for path in records:
+        for record in image.files[path].decode().strip().split("\n\n"):
+            fields = message_from_bytes(record.encode())
+            name, version = fields["Package"], fields["Version"]
+            if not name or not version:
+                raise ValueError(f"{path} in {image.reference}: expected Package and Version")
+            yield Package("deb", name, version, _copyright(image, name), source=_source(fields))
 
 
-def _debian(image: Image, base: Mapping[str, str | None]) -> Iterator[Package]:
-    records = [
-        message_from_bytes(record.encode())
-        for path, content in sorted(image.files.items())
-        if path == _STATUS or (path.startswith(_STATUS_FOLDER) and not path.endswith(".md5sums"))
-        for record in content.decode().strip().split("\n\n")
-    ]
-    versions = {record["Package"]: record["Version"] for record in records}
-    if not versions and any(path.startswith(_DOCUMENTS) for path in image.files):
-        versions = dict(base)
-    for name, version in versions.items():
-        yield Package("deb", name, version, _copyright(image, name))
+def _source(fields: Message) -> str | None:
+    """The field Source, "name" or "name (version)"; a package that is its source's namesake has none."""
+    found = re.fullmatch(r"(?P<name>\S+)(?: \((?P<version>\S+)\))?", fields["Source"] or "")
+    return "@".join(part for part in found.groups() if part) if found else None
 
 
 def _copyright(image: Image, package: str) -> tuple[str, ...]:

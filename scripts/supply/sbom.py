@@ -82,8 +82,12 @@ def _licences(package: Package, policy: Policy) -> list[License]:
 def _purl(package: Package, image: Image, system: System | None) -> PackageURL:
     if package.kind == "pypi":
         return PackageURL("pypi", name=package.name, version=package.version)
+    # By these two scanners choose what they compare with: the release by its number, since Grype takes a codename for
+    # an unknown release and finds nothing, and the source, by which Debian's advisories are named.
     qualifiers = {"arch": image.architecture}
     if system:
-        qualifiers["distro"] = system.codename
+        qualifiers["distro"] = f"{system.id}-{system.version}"
+    if package.source:
+        qualifiers["upstream"] = package.source
     namespace = system.id if system else "debian"
     return PackageURL("deb", namespace=namespace, name=package.name, version=package.version, qualifiers=qualifiers)

@@ -1,15 +1,16 @@
 """What an archive is said to hold is what a container of it would see."""
 
-import gzip
 import io
 import json
+import re
 import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from images import oci
+from cluster.fetch import debian
+from images import base, oci
 from supply import archives, contents
 
 REFERENCE = "docker.io/leeway/thing:1.0"
@@ -41,8 +42,8 @@ def archive(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def found(archive: Path, base: Mapping[str, str | None] | None = None) -> list[contents.Package]:
-    return contents.packages(archives.read(archive, contents.wanted), base or {})
+def found(archive: Path) -> list[contents.Package]:
+    return contents.packages(archives.read(archive, contents.wanted))
 
 
 def test_python_packages_are_those_of_every_environment_of_the_image(archive: Callable[..., Path]) -> None:
@@ -95,7 +96,7 @@ def test_dpkgs_records_name_debians_packages_wherever_they_lie(archive: Callable
         }
     )
 
-    packages = found(image, {"never": "asked for where there are records"})
+    packages = found(image)
 
     assert [(p.kind, p.name, p.version, p.stated) for p in packages] == [
         ("deb", "dash", "0.5", ()),
@@ -104,39 +105,48 @@ def test_dpkgs_records_name_debians_packages_wherever_they_lie(archive: Callable
     ]
 
 
-def test_an_image_without_dpkgs_records_stands_on_the_base_that_is_given(archive: Callable[..., Path]) -> None:
-    image = archive({"usr/share/doc/libc6/copyright": "prose"})
+def test_a_debian_package_names_the_source_that_advisories_are_about(archive: Callable[..., Path]) -> None:
+    records = {
+        "libssl3": "Package: libssl3\nSource: openssl\nVersion: 3.0.17-1\n",
+        "libgcc-s1": "Package: libgcc-s1\nSource: gcc-12 (12.2.0-14)\nVersion: 12.2.0-14+b1\n",
+        "dash": "Package: dash\nVersion: 0.5\n",
+    }
+    image = archive({f"var/lib/dpkg/status.d/{name}": record for name, record in records.items()})
 
-    packages = found(image, {"libc6": "2.36-9", "libgcc-s1": None})
+    sources = {package.name: package.source for package in found(image)}
 
-    assert [(package.name, package.version) for package in packages] == [("libc6", "2.36-9"), ("libgcc-s1", None)]
+    assert sources == {"libssl3": "openssl", "libgcc-s1": "gcc-12@12.2.0-14", "dash": None}
+
+
+def test_a_debian_without_records_is_refused_since_nobody_knows_what_it_holds(archive: Callable[..., Path]) -> None:
+    image = archive({"usr/lib/os-release": "ID=debian\n", "usr/share/doc/libc6/copyright": "prose"})
+    with pytest.raises(ValueError, match=rf"{REFERENCE}: expected dpkg's records in /var/lib/dpkg/status"):
+        found(image)
 
 
 def test_an_image_without_debian_has_none_of_its_packages(archive: Callable[..., Path]) -> None:
-    assert found(archive({"bin/busybox": "program"}), {"libc6": "2.36-9"}) == []
+    assert found(archive({"bin/busybox": "program"})) == []
 
 
-def test_the_version_of_an_unpacked_package_is_its_changelogs(tmp_path: Path) -> None:
-    documents = tmp_path / "usr/share/doc"
-    for name, file, line in (
-        ("libc6", "changelog.Debian.gz", "glibc (2.36-9+deb12u14) bookworm; urgency=medium"),
-        ("base-files", "changelog.gz", "base-files (12.4+deb12u15) bookworm; urgency=medium"),
-    ):
-        (documents / name).mkdir(parents=True)
-        (documents / name / file).write_bytes(gzip.compress(f"{line}\n\n  * More.\n".encode()))
-    (documents / "libgcc-s1").symlink_to("gcc-12-base")
+def test_a_record_without_a_version_names_its_file(archive: Callable[..., Path]) -> None:
+    image = archive({"var/lib/dpkg/status.d/dash": "Package: dash\n"})
+    with pytest.raises(ValueError, match=rf"status.d/dash in {REFERENCE}: expected Package and Version"):
+        found(image)
 
-    assert contents.changelog_versions(tmp_path, ["libc6", "base-files", "libgcc-s1"]) == {
-        "libc6": "2.36-9+deb12u14",
-        "base-files": "12.4+deb12u15",
-        "libgcc-s1": None,
-    }
+
+def test_every_package_of_the_base_has_a_record_and_its_copyright() -> None:
+    root = debian.unpack(base.PACKAGES, records=True)
+    for name in base.PACKAGES:
+        record = (root / debian.RECORDS / name).read_text()
+        assert re.search(rf"^Package: {re.escape(name)}$", record, re.MULTILINE), name
+        assert re.search(r"^Version: \d\S+$", record, re.MULTILINE), name
+        assert (root / "usr/share/doc" / name / "copyright").exists(), name
 
 
 def test_the_operating_system_is_that_of_os_release(archive: Callable[..., Path]) -> None:
     text = 'ID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\n'
     image = archives.read(archive({"usr/lib/os-release": text}), contents.wanted)
-    assert contents.system(image) == contents.System("debian", "12", "bookworm")
+    assert contents.system(image) == contents.System("debian", "12")
 
     assert contents.system(archives.read(archive({"bin/busybox": "program"}), contents.wanted)) is None
 

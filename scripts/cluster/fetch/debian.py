@@ -9,25 +9,32 @@ from cluster import paths
 from cluster.locked import locked
 from cluster.shell import run
 
+# Where an image without a package manager tells what it holds, a file per package, as distroless images do.
+RECORDS = Path("var/lib/dpkg/status.d")
 
-def unpack(packages: Collection[str]) -> Path:
+
+def unpack(packages: Collection[str], *, records: bool = False) -> Path:
     """Return a folder that holds the files of exactly these packages (no dependencies), fetched once.
 
     The folder is named by the list, so another list is another folder. Package lists and archives are private to
     the cache: the machine's own apt state is neither read nor changed, but for its sources and keys.
 
+    Args:
+        packages: their names.
+        records: whether each package's record (name, version, source, …) is to lie in `RECORDS` as well.
+
     Raises:
         CommandFailedError: a package is unknown or could not be fetched.
     """
     names = sorted(packages)
-    key = hashlib.sha256("\n".join(names).encode()).hexdigest()[:12]
+    key = hashlib.sha256("\n".join([*names, *(["", "records"] if records else [])]).encode()).hexdigest()[:12]
     target = paths.cache() / "debian" / key
     # One apt at a time: its private lists have a lock of their own, which does not wait.
     with locked(target.parent / "lock"):
-        return target if target.exists() else _fetch(names, target)
+        return target if target.exists() else _fetch(names, target, records=records)
 
 
-def _fetch(names: list[str], target: Path) -> Path:
+def _fetch(names: list[str], target: Path, *, records: bool) -> Path:
     work = target.with_suffix(".new")
     shutil.rmtree(work, ignore_errors=True)
     archives, lists = work / "archives", paths.cache() / "debian" / "lists"
@@ -42,6 +49,10 @@ def _fetch(names: list[str], target: Path) -> Path:
     run([*apt, "download", *names], log=log, cwd=archives)
     for archive in sorted(archives.glob("*.deb")):
         run(["dpkg-deb", "-x", archive, work / "root"], log=log)
+        if records:
+            record = work / "root" / RECORDS / archive.name.partition("_")[0]
+            record.parent.mkdir(parents=True, exist_ok=True)
+            record.write_text(run(["dpkg-deb", "--field", archive]), encoding="utf-8")
     (work / "root").rename(target)
     shutil.rmtree(work)
     return target
