@@ -51,6 +51,6 @@ def test_a_module_is_either_built_or_a_source_of_files(given: dict[str, str]):
         Module("example.org/x", "v1.0.0", **given)
 
 
-@pytest.mark.parametrize("name", ["envoy", "helm-and-kubectl"])
+@pytest.mark.parametrize("name", ["envoy", "traefik", "helm-and-kubectl"])
 def test_wheels_are_pinned_exactly(name: str):
     assert re.fullmatch(r"[a-z0-9-]+==\d+(\.\d+)+", versions.wheel(name))

@@ -1,0 +1,79 @@
+"""Which implementation of the Gateway API a cluster gets, and what of it the chart is told."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cluster.addons import gateways, kubernetes, traefik
+
+
+def documents(kind: str) -> list[dict[str, Any]]:
+    """The documents of that kind in Traefik's manifest."""
+    found = yaml.safe_load_all(kubernetes.manifest("traefik", image="x"))
+    return [document for document in found if document["kind"] == kind]
+
+
+@pytest.mark.parametrize(
+    ("asked", "standing", "expected"),
+    [
+        ("", None, "envoy"),
+        ("traefik", None, "traefik"),
+        ("", "traefik", "traefik"),
+        ("traefik", "traefik", "traefik"),
+    ],
+    ids=["nothing said", "said", "what the cluster has", "said of a cluster that has it"],
+)
+def test_the_implementation_is_the_one_asked_for_or_what_the_cluster_has(asked: str, standing: str, expected: str):
+    assert gateways.choose(asked, standing).name == expected
+
+
+def test_an_implementation_that_nobody_knows_is_refused_with_those_there_are():
+    with pytest.raises(ValueError, match=r"GATEWAY=nginx: expected one of envoy, traefik"):
+        gateways.choose("nginx", None)
+
+
+def test_a_cluster_with_another_one_is_left_alone():
+    with pytest.raises(RuntimeError, match=r"GATEWAY=traefik: the cluster that is up has envoy; make down first"):
+        gateways.choose("traefik", "envoy")
+
+
+def test_a_cluster_remembers_its_implementation(tmp_path: Path):
+    assert gateways.remembered(tmp_path) == "envoy"
+    gateways.remember(tmp_path, gateways.choose("traefik", None))
+    assert gateways.remembered(tmp_path) == "traefik"
+
+
+def test_the_chart_is_told_the_class_and_where_the_proxies_run():
+    values = gateways.choose("traefik", None).values
+    (gateway_class,) = documents("GatewayClass")
+    (deployment,) = documents("Deployment")
+    assert values["gateway"]["className"] == gateway_class["metadata"]["name"]
+    assert values["networkPolicy"]["gatewayNamespace"] == deployment["metadata"]["namespace"]
+    assert gateways.DEFAULT.values == {}  # what the chart has as its defaults
+
+
+def test_traefik_takes_its_address_from_its_own_service_and_listens_on_the_listeners_port():
+    (service,) = documents("Service")
+    (deployment,) = documents("Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    address = "--providers.kubernetesgateway.statusaddress.service"
+    assert f"{address}.name={service['metadata']['name']}" in container["args"]
+    assert f"{address}.namespace={service['metadata']['namespace']}" in container["args"]
+    # Traefik finds the entry point of a listener by its port.
+    assert "--entrypoints.https.address=:443" in container["args"]
+    assert service["spec"]["ports"][0]["port"] == 443
+    assert service["spec"]["selector"].items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
+
+
+def test_traefik_tells_nobody_outside_of_itself():
+    (deployment,) = documents("Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert {"--global.checknewversion=false", "--global.sendanonymoususage=false"} <= set(container["args"])
+
+
+def test_the_namespace_of_traefik_holds_to_the_restricted_profile():
+    (namespace,) = documents("Namespace")
+    assert namespace["metadata"]["name"] == traefik.NAMESPACE
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
