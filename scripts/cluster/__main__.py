@@ -2,6 +2,7 @@
 
 import argparse
 import fcntl
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -59,12 +60,16 @@ def _alone(cluster: paths.ClusterPaths) -> Iterator[None]:
 def _up(cluster: paths.ClusterPaths) -> None:
     prerequisites.check()
     with _alone(cluster):
-        print(up.up(cluster))
+        print(up.up(cluster, _profile()))
 
 
 def _build(cluster: paths.ClusterPaths) -> None:
     prerequisites.check()
-    up.build(cluster)
+    up.build(cluster, _profile())
+
+
+def _profile() -> str:
+    return os.environ.get("PROFILE", "")
 
 
 def _down(cluster: paths.ClusterPaths) -> None:

@@ -2,25 +2,26 @@
 
 import base64
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from cluster import demo, images, lifecycle, paths, programs, versions
+from cluster import demo, images, lifecycle, paths, profiles, programs, versions
 from cluster.addons import monitoring, plan
 from cluster.addons.kube import Kube
 from cluster.box.network import Addresses
 from cluster.fetch import debian, tools
 from cluster.https import Endpoint
+from cluster.profiles import FULL, Profile
 from cluster.progress import Step, run_steps, wait_until, without
 from cluster.shell import CommandFailedError, run
 from images.build import Built
 from images.build import build as build_image
 
-OUR_IMAGES = {"onnx-server": "onnxServer", "drift-detector": "driftDetector", "operators": "operators"}
+OUR_IMAGES = FULL.images
 CHART = paths.REPOSITORY / "charts/leeway"
 # Baseline, not restricted: KServe's modelcar sidecar sets a user but drops nothing.
 _NAMESPACE = {
@@ -43,6 +44,7 @@ class Parts:
     """What the steps make for each other."""
 
     addresses: Addresses
+    profile: Profile
     kubernetes: Path = Path()
     debian: Path = Path()
     model: demo.ModelImage | None = None
@@ -50,27 +52,39 @@ class Parts:
     sample: dict[str, Any] = field(default_factory=dict)
 
 
-def up(cluster: paths.ClusterPaths) -> str:
+def up(cluster: paths.ClusterPaths, profile: str = "") -> str:
     """Bring the cluster, its add-ons, Leeway and the flights model up; return the lines that show how to call it.
+
+    Args:
+        cluster: which.
+        profile: what is installed on it; empty is what it has, or everything.
 
     Raises:
         StepFailedError: with the cause of each step that failed.
+        RuntimeError: the cluster is up with another profile.
+        ValueError: there is no such profile.
     """
     # What a dead box has left says nothing: its addresses may be another cluster's by now.
-    standing = lifecycle.addresses_of(cluster) if lifecycle.is_up(cluster) else None
-    parts = Parts(addresses=standing or lifecycle.free_addresses())
+    is_up = lifecycle.is_up(cluster)
+    standing = lifecycle.addresses_of(cluster) if is_up else None
+    parts = Parts(
+        addresses=standing or lifecycle.free_addresses(),
+        profile=profiles.choose(profile, profiles.remembered(cluster.state) if is_up else None),
+    )
     kube = Kube(cluster.kubeconfig)
     run_steps(_steps(cluster, parts, kube), parallel=_PARALLEL)
     return show(cluster, parts.sample)
 
 
-def build(cluster: paths.ClusterPaths) -> None:
+def build(cluster: paths.ClusterPaths, profile: str = "") -> None:
     """Make what `up` starts from (programs, images, the model), as far as no cluster is needed for it.
 
     Raises:
         StepFailedError: with the cause of each step that failed.
+        ValueError: there is no such profile.
     """
-    steps = _steps(cluster, Parts(addresses=lifecycle.free_addresses()), Kube(cluster.kubeconfig))
+    parts = Parts(addresses=lifecycle.free_addresses(), profile=profiles.choose(profile, None))
+    steps = _steps(cluster, parts, Kube(cluster.kubeconfig))
     run_steps(without(steps, "node"), parallel=_PARALLEL)
 
 
@@ -95,14 +109,11 @@ def endpoint(cluster: paths.ClusterPaths) -> Endpoint:
     return Endpoint(demo.HOSTNAME, address, authority)
 
 
-def values(built: dict[str, Built], model: demo.ModelImage) -> dict[str, Any]:
+def values(built: Mapping[str, Built], model: demo.ModelImage, profile: Profile = FULL) -> dict[str, Any]:
     """Return the chart's values for the flights model on this cluster."""
     return {
-        "images": {
-            OUR_IMAGES[name]: {"tag": image.reference.rpartition(":")[2]}
-            for name, image in built.items()
-            if name in OUR_IMAGES
-        },
+        **profile.values,
+        "images": {key: {"tag": built[name].reference.rpartition(":")[2]} for name, key in profile.images.items()},
         "operator": {"prometheus": {"url": monitoring.URL}},
         "models": {demo.MODEL: {"model": model.values(), "hostnames": [demo.HOSTNAME]}},
     }
@@ -135,10 +146,16 @@ def _steps(cluster: paths.ClusterPaths, parts: Parts, kube: Kube) -> list[Step]:
         Step("kubectl leeway", lambda _: _plugin(cluster), ["node"]),
         Step("promtool and amtool", lambda _: _link_tools(cluster), ["node", "image monitoring"]),
     ]
-    for name in OUR_IMAGES:
+    for name in parts.profile.images:
         steps += _image_steps(cluster, parts, name)
     steps.append(Step("load model", lambda _: _load(cluster, parts, [_model(parts).archive]), ["model", "node"]))
-    steps += plan.steps(kube, lambda archives: _load(cluster, parts, archives), lambda: parts.addresses, needs=["node"])
+    steps += plan.steps(
+        kube,
+        lambda archives: _load(cluster, parts, archives),
+        lambda: parts.addresses,
+        needs=["node"],
+        profile=parts.profile,
+    )
     everything = [step.name for step in steps]
     steps.append(Step("leeway", lambda step: _install(cluster, parts, kube, step), everything))
     steps.append(Step("https", lambda step: _wait_for_answer(cluster, parts, step), ["leeway"]))
@@ -175,6 +192,7 @@ def _start(cluster: paths.ClusterPaths, parts: Parts, step: Step) -> None:
     if not lifecycle.is_up(cluster):
         programs_of_node = lifecycle.Programs(parts.kubernetes / "kubernetes", parts.debian, tools.fetch())
         lifecycle.start(cluster, parts.addresses, programs_of_node, step)
+        profiles.remember(cluster.state, parts.profile)
     _load(cluster, parts, [images.pause(parts.kubernetes / "pause")])
 
 
@@ -208,7 +226,7 @@ def _link_tools(cluster: paths.ClusterPaths) -> None:
 
 
 def _install(cluster: paths.ClusterPaths, parts: Parts, kube: Kube, step: Step) -> None:
-    chosen = values(parts.built, _model(parts))
+    chosen = values(parts.built, _model(parts), parts.profile)
     (cluster.state / "values.yaml").write_text(yaml.safe_dump(chosen, sort_keys=False), encoding="utf-8")
     kube.apply([_NAMESPACE])
     # Whoever takes this kubeconfig came for the model: plain `kubectl leeway status` shows it.

@@ -14,6 +14,7 @@ from cluster.addons import gateway, kserve, kubernetes, plan
 from cluster.addons.kube import Kube, established
 from cluster.box.network import Addresses
 from cluster.fetch import tools
+from cluster.profiles import FULL, SMALL, Profile
 from cluster.progress import Step, run_steps
 
 TEMPLATE = """
@@ -124,7 +125,8 @@ def test_kserve_serves_in_standard_mode():
 
 
 @pytest.mark.parametrize(
-    "name", ["coredns", "metrics-server", "storage", "monitoring", "kube-state-metrics", "prometheus-adapter"]
+    "name",
+    ["coredns", "metrics-server", "storage", "traefik", "monitoring", "kube-state-metrics", "prometheus-adapter"],
 )
 def test_manifests_hold_to_the_restricted_profile_and_small_requests(name: str):
     images = ("image", "operator", "reloader", "prometheus", "states")
@@ -184,17 +186,21 @@ def test_a_kind_that_is_not_served_yet_is_waited_for(conditions: list[dict[str, 
     assert not established({"items": [served, definition(conditions)]})
 
 
-def steps() -> list[Step]:
-    addresses = Addresses(0)
+def steps(profile: Profile = FULL) -> list[Step]:
+    kube, addresses = Kube(Path("kubeconfig"), Path("tools")), Addresses(0)
     return [
         Step("node", lambda _: None),
-        *plan.steps(Kube(Path("kubeconfig"), Path("tools")), lambda _: None, lambda: addresses, needs=["node"]),
+        *plan.steps(kube, lambda _: None, lambda: addresses, needs=["node"], profile=profile),
     ]
 
 
 def test_only_the_building_of_programs_comes_before_the_node():
     early = {step.name for step in steps() if "node" not in step.needs and step.name != "node"}
     assert early == {"image envoy-gateway", "image kserve", "image cert-manager", "image monitoring"}
+
+
+def test_a_small_cluster_does_without_custom_metrics_and_has_all_else():
+    assert {step.name for step in steps(FULL)} - {step.name for step in steps(SMALL)} == {"custom metrics"}
 
 
 def test_the_order_of_steps_can_be_kept():

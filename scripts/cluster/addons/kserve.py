@@ -34,10 +34,10 @@ def images() -> list[AddonImage]:
     ]
 
 
-def install_definitions(kube: Kube, step: Step) -> None:
-    """Install KServe's kinds."""
+def install_definitions(kube: Kube, chart: str, step: Step) -> None:
+    """Install KServe's kinds: with their schemas (chart kserve-crd), or without (kserve-crd-minimal)."""
     kube.apply_definitions(
-        kube.render("kserve-crd", sources.files("kserve") / "charts/kserve-crd", namespace=_NAMESPACE), step=step
+        kube.render(chart, sources.files("kserve") / "charts" / chart, namespace=_NAMESPACE), step=step
     )
 
 

@@ -8,6 +8,7 @@ from cluster.addons import adapter, certificates, gateway, kserve, kubernetes, m
 from cluster.addons.images import AddonImage
 from cluster.addons.kube import Kube
 from cluster.box.network import Addresses
+from cluster.profiles import FULL, Profile
 from cluster.progress import Step
 
 # Functions, since to know an image is to have built the program in it.
@@ -31,14 +32,16 @@ def steps(
     addresses: Callable[[], Addresses],
     *,
     needs: Collection[str] = (),
+    profile: Profile = FULL,
 ) -> list[Step]:
-    """Return the steps that bring every add-on from its source to its service.
+    """Return the steps that bring every add-on of the profile from its source to its service.
 
     Args:
         kube: the cluster.
         load: gives image archives to its containerd.
         addresses: its address plan, asked once it stands.
         needs: the steps after which the cluster stands; most programs are built before that.
+        profile: which of the add-ons.
     """
     archives: dict[str, list[Path]] = {}
 
@@ -55,7 +58,7 @@ def steps(
         return (*needs, *names)
 
     # In the order in which they are started when there is room: first what others wait for, or what takes long.
-    return [
+    planned = [
         *(make(group) for group in _GROUPS),
         bring("kubernetes"),
         bring("cert-manager"),
@@ -73,7 +76,9 @@ def steps(
             after("load monitoring", "Prometheus Operator's kinds", "CoreDNS", "storage class"),
         ),
         Step("Gateway API", lambda step: gateway.install_gateway_api(kube, step), after()),
-        Step("KServe's kinds", lambda step: kserve.install_definitions(kube, step), after()),
+        Step(
+            "KServe's kinds", lambda step: kserve.install_definitions(kube, profile.kserve_definitions, step), after()
+        ),
         bring("envoy-gateway"),
         bring("envoy"),
         Step(
@@ -88,10 +93,14 @@ def steps(
             after("load kserve", "KServe's kinds", "cert-manager"),
         ),
         Step("metrics-server", lambda step: kubernetes.install_metrics_server(kube, step), after("load kubernetes")),
-        Step(
-            "custom metrics",
-            lambda step: adapter.install(kube, step),
-            after("load kubernetes", "Prometheus"),
-        ),
         Step("storage class", lambda _: kubernetes.install_storage_class(kube), after()),
     ]
+    if profile.custom_metrics:
+        planned.append(
+            Step(
+                "custom metrics",
+                lambda step: adapter.install(kube, step),
+                after("load kubernetes", "Prometheus"),
+            )
+        )
+    return planned
