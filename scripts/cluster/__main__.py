@@ -60,12 +60,12 @@ def _alone(cluster: paths.ClusterPaths) -> Iterator[None]:
 def _up(cluster: paths.ClusterPaths) -> None:
     prerequisites.check()
     with _alone(cluster):
-        print(up.up(cluster, _profile()))
+        print(up.up(cluster, _profile(), os.environ.get("GATEWAY", "")))
 
 
 def _build(cluster: paths.ClusterPaths) -> None:
     prerequisites.check()
-    up.build(cluster, _profile())
+    up.build(cluster, _profile(), os.environ.get("GATEWAY", ""))
 
 
 def _profile() -> str:

@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from cluster import demo, images, lifecycle, paths, profiles, programs, versions
-from cluster.addons import monitoring, plan
+from cluster.addons import gateways, monitoring, plan
+from cluster.addons.gateways import Implementation
 from cluster.addons.kube import Kube
 from cluster.box.network import Addresses
 from cluster.fetch import debian, tools
@@ -45,6 +46,7 @@ class Parts:
 
     addresses: Addresses
     profile: Profile
+    gateway_api: Implementation
     kubernetes: Path = Path()
     debian: Path = Path()
     model: demo.ModelImage | None = None
@@ -52,17 +54,18 @@ class Parts:
     sample: dict[str, Any] = field(default_factory=dict)
 
 
-def up(cluster: paths.ClusterPaths, profile: str = "") -> str:
+def up(cluster: paths.ClusterPaths, profile: str = "", gateway: str = "") -> str:
     """Bring the cluster, its add-ons, Leeway and the flights model up; return the lines that show how to call it.
 
     Args:
         cluster: which.
         profile: what is installed on it; empty is what it has, or everything.
+        gateway: what serves the Gateway API; empty is what it has, or Envoy Gateway.
 
     Raises:
         StepFailedError: with the cause of each step that failed.
-        RuntimeError: the cluster is up with another profile.
-        ValueError: there is no such profile.
+        RuntimeError: the cluster is up with another profile or gateway.
+        ValueError: there is no such profile or gateway.
     """
     # What a dead box has left says nothing: its addresses may be another cluster's by now.
     is_up = lifecycle.is_up(cluster)
@@ -70,20 +73,25 @@ def up(cluster: paths.ClusterPaths, profile: str = "") -> str:
     parts = Parts(
         addresses=standing or lifecycle.free_addresses(),
         profile=profiles.choose(profile, profiles.remembered(cluster.state) if is_up else None),
+        gateway_api=gateways.choose(gateway, gateways.remembered(cluster.state) if is_up else None),
     )
     kube = Kube(cluster.kubeconfig)
     run_steps(_steps(cluster, parts, kube), parallel=_PARALLEL)
     return show(cluster, parts.sample)
 
 
-def build(cluster: paths.ClusterPaths, profile: str = "") -> None:
+def build(cluster: paths.ClusterPaths, profile: str = "", gateway: str = "") -> None:
     """Make what `up` starts from (programs, images, the model), as far as no cluster is needed for it.
 
     Raises:
         StepFailedError: with the cause of each step that failed.
-        ValueError: there is no such profile.
+        ValueError: there is no such profile or gateway.
     """
-    parts = Parts(addresses=lifecycle.free_addresses(), profile=profiles.choose(profile, None))
+    parts = Parts(
+        addresses=lifecycle.free_addresses(),
+        profile=profiles.choose(profile, None),
+        gateway_api=gateways.choose(gateway, None),
+    )
     steps = _steps(cluster, parts, Kube(cluster.kubeconfig))
     run_steps(without(steps, "node"), parallel=_PARALLEL)
 
@@ -109,10 +117,16 @@ def endpoint(cluster: paths.ClusterPaths) -> Endpoint:
     return Endpoint(demo.HOSTNAME, address, authority)
 
 
-def values(built: Mapping[str, Built], model: demo.ModelImage, profile: Profile = FULL) -> dict[str, Any]:
+def values(
+    built: Mapping[str, Built],
+    model: demo.ModelImage,
+    profile: Profile = FULL,
+    gateway_api: Implementation = gateways.DEFAULT,
+) -> dict[str, Any]:
     """Return the chart's values for the flights model on this cluster."""
     return {
         **profile.values,
+        **gateway_api.values,
         "images": {key: {"tag": built[name].reference.rpartition(":")[2]} for name, key in profile.images.items()},
         "operator": {"prometheus": {"url": monitoring.URL}},
         "models": {demo.MODEL: {"model": model.values(), "hostnames": [demo.HOSTNAME]}},
@@ -155,6 +169,7 @@ def _steps(cluster: paths.ClusterPaths, parts: Parts, kube: Kube) -> list[Step]:
         lambda: parts.addresses,
         needs=["node"],
         profile=parts.profile,
+        gateway_api=parts.gateway_api,
     )
     everything = [step.name for step in steps]
     steps.append(Step("leeway", lambda step: _install(cluster, parts, kube, step), everything))
@@ -193,6 +208,7 @@ def _start(cluster: paths.ClusterPaths, parts: Parts, step: Step) -> None:
         programs_of_node = lifecycle.Programs(parts.kubernetes / "kubernetes", parts.debian, tools.fetch())
         lifecycle.start(cluster, parts.addresses, programs_of_node, step)
         profiles.remember(cluster.state, parts.profile)
+        gateways.remember(cluster.state, parts.gateway_api)
     _load(cluster, parts, [images.pause(parts.kubernetes / "pause")])
 
 
@@ -226,7 +242,7 @@ def _link_tools(cluster: paths.ClusterPaths) -> None:
 
 
 def _install(cluster: paths.ClusterPaths, parts: Parts, kube: Kube, step: Step) -> None:
-    chosen = values(parts.built, _model(parts), parts.profile)
+    chosen = values(parts.built, _model(parts), parts.profile, parts.gateway_api)
     (cluster.state / "values.yaml").write_text(yaml.safe_dump(chosen, sort_keys=False), encoding="utf-8")
     kube.apply([_NAMESPACE])
     # Whoever takes this kubeconfig came for the model: plain `kubectl leeway status` shows it.

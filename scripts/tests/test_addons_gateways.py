@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.addons import gateways, kubernetes, traefik
+from cluster.addons import gateways, kubernetes, plan, traefik
+from cluster.addons.kube import Kube
+from cluster.box.network import Addresses
 
 
 def documents(kind: str) -> list[dict[str, Any]]:
@@ -43,6 +45,14 @@ def test_a_cluster_remembers_its_implementation(tmp_path: Path):
     assert gateways.remembered(tmp_path) == "envoy"
     gateways.remember(tmp_path, gateways.choose("traefik", None))
     assert gateways.remembered(tmp_path) == "traefik"
+
+
+def test_a_cluster_with_traefik_gets_nothing_of_envoys():
+    kube, addresses = Kube(Path("kubeconfig"), Path("tools")), Addresses(0)
+    chosen = gateways.choose("traefik", None)
+    steps = {step.name: step for step in plan.steps(kube, lambda _: None, lambda: addresses, gateway_api=chosen)}
+    assert not [name for name in steps if "envoy" in name.lower()]
+    assert set(steps["Traefik"].needs) == {"load traefik", "Gateway API", "CoreDNS"}
 
 
 def test_the_chart_is_told_the_class_and_where_the_proxies_run():

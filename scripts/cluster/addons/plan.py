@@ -4,7 +4,8 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from cluster.addons import adapter, certificates, gateway, kserve, kubernetes, monitoring
+from cluster.addons import adapter, certificates, gateway, gateways, kserve, kubernetes, monitoring
+from cluster.addons.gateways import Implementation
 from cluster.addons.images import AddonImage
 from cluster.addons.kube import Kube
 from cluster.box.network import Addresses
@@ -14,11 +15,9 @@ from cluster.progress import Step
 # Functions, since to know an image is to have built the program in it.
 _GROUPS: Mapping[str, Callable[[], list[AddonImage]]] = MappingProxyType(
     {
-        "envoy-gateway": gateway.controller_images,
         "kserve": kserve.images,
         "cert-manager": certificates.images,
         "monitoring": monitoring.images,
-        "envoy": gateway.proxy_images,
         "kubernetes": kubernetes.images,
     }
 )
@@ -33,6 +32,7 @@ def steps(
     *,
     needs: Collection[str] = (),
     profile: Profile = FULL,
+    gateway_api: Implementation = gateways.DEFAULT,
 ) -> list[Step]:
     """Return the steps that bring every add-on of the profile from its source to its service.
 
@@ -42,12 +42,14 @@ def steps(
         addresses: its address plan, asked once it stands.
         needs: the steps after which the cluster stands; most programs are built before that.
         profile: which of the add-ons.
+        gateway_api: what serves the kinds of the Gateway API.
     """
     archives: dict[str, list[Path]] = {}
+    groups = {**gateway_api.images, **_GROUPS}
 
     def make(group: str) -> Step:
         def work(_: Step) -> None:
-            archives[group] = [image.build() for image in _GROUPS[group]()]
+            archives[group] = [image.build() for image in groups[group]()]
 
         return Step(f"image {group}", work, needs if group in _AFTER_NODE else ())
 
@@ -59,7 +61,7 @@ def steps(
 
     # In the order in which they are started when there is room: first what others wait for, or what takes long.
     planned = [
-        *(make(group) for group in _GROUPS),
+        *(make(group) for group in groups),
         bring("kubernetes"),
         bring("cert-manager"),
         Step(
@@ -79,12 +81,11 @@ def steps(
         Step(
             "KServe's kinds", lambda step: kserve.install_definitions(kube, profile.kserve_definitions, step), after()
         ),
-        bring("envoy-gateway"),
-        bring("envoy"),
+        *(bring(group) for group in gateway_api.images),
         Step(
-            "Envoy Gateway",
-            lambda step: gateway.install_envoy_gateway(kube, step),
-            after("load envoy-gateway", "load envoy", "Gateway API", "CoreDNS"),
+            gateway_api.title,
+            lambda step: gateway_api.install(kube, step),
+            after(*(f"load {group}" for group in gateway_api.images), "Gateway API", "CoreDNS"),
         ),
         bring("kserve"),
         Step(
