@@ -25,7 +25,7 @@ images = cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m images
 supply = cd scripts && "$$LEEWAY_UV" run --quiet --frozen --group supply python -m supply
 
 ##@ The whole way
-up: ## Build what is missing, start the cluster, install Leeway; ends with a curl line that works
+up: ## Build what is missing, start the cluster, install Leeway; ends with a curl line that works; PROFILE=small
 	@$(cluster) up
 test: ## Everything: check, then the end-to-end story on the built-in cluster; ends with the counts
 	@rm -rf build/tests && mkdir -p build/tests
@@ -46,7 +46,7 @@ monitoring: ## Prometheus and Alertmanager (and Grafana, if there is one) on por
 VERIFY ?=
 INJECT ?= all
 verify: ## All that alerts, dashboards, gates read is there, and each alert reaches Slack (a stub); INJECT=none only reads
-	@lines="$$($(cluster) env)"; eval "$$lines"; cd operators && "$$LEEWAY_UV" run --quiet --frozen leeway-verify --namespace leeway --release leeway $(VERIFY)
+	@lines="$$($(cluster) env)"; eval "$$lines"; cd operators && "$$LEEWAY_UV" run --quiet --frozen leeway-verify --namespace leeway --release leeway --patience 300 $(VERIFY)
 	@[[ "$(INJECT)" = none ]] || { cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m drill.alerts $(INJECT); }
 ALERT ?=
 drill: ## Make an alert fire for real, show its message and its runbook, clean up: make drill ALERT=DriftAbrupt; none lists
@@ -69,7 +69,8 @@ clean: ## Stop every cluster and remove all that is cached
 ##@ Rollouts
 simulate: ## What the tests keep to, beside Flagger, a peeked z test and GrowthBook, into docs/simulation.md; some minutes
 	@cd operators && OMP_NUM_THREADS=1 "$$LEEWAY_UV" run --quiet --frozen python -m leeway_operators.simulate.table ../docs/simulation.md
-PROFILE ?= steady
+# Of this target alone: that of up and build, which they read themselves, is another.
+load-test: PROFILE ?= steady
 RATE ?= 50
 SECONDS ?= 60
 load-test: ## Real flights over HTTPS against an objective: make load-test PROFILE=burst RATE=50 SECONDS=60
@@ -149,14 +150,14 @@ publish: ## Push images and chart, sign them as the workflow that runs this, ver
 	@$(supply) publish $(released)
 publish-model: ## Push the bundle in build/model, sign it, and release it to dev: make publish-model MODEL=flights
 	@$(supply) publish-model "$(MODEL)" "$(CURDIR)/build/model" dev $(released)
-RELEASE ?= 0.1.0
-verify-release: ## Who signed what a version needs, and its digests into build/supply-chain/verified: make verify-release RELEASE=0.1.0
+RELEASE ?= 0.2.0
+verify-release: ## Who signed what a version needs, and its digests into build/supply-chain/verified: make verify-release RELEASE=0.2.0
 	@$(supply) verify "$(RELEASE)" $(released)
 VALUES ?=
 values_files = $(foreach file,$(VALUES),--values "$(abspath $(file))")
 manifests: ## What kubectl applies in the place of Helm, into build/manifests: make manifests VALUES="FILE …"
 	@$(supply) manifests $(values_files) "$(CURDIR)/build/manifests"
-images-list: ## The images that an installation needs, one a line: make images-list VALUES="FILE …"
+images-list: ## The images that an installation needs, prerequisites included, one a line: make images-list VALUES="FILE …"
 	@$(supply) images-list $(values_files)
 FOLDER ?= build/images
 images-save: ## Images, SBOMs, values and checksums for a site without a way out: make images-save FOLDER=/media/usb
@@ -185,12 +186,20 @@ rules: tools ## Alerts: when each fires and what it says, by promtool; whom it r
 	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/rules.xml tests/rules tests/alertmanager
 terraform-test: tools ## terraform/: format, validity, mocked tests, and applies with helm and minikube stood in for
 	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/terraform.xml tests/terraform
+terraform-apply: tools ## The platform by Terraform on a cluster of its own: apply, an inference, plan, destroy; needs what `make up` built
+	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m infrastructure apply
 terraform-schemas: ## Read anew what Terraform's providers take, from the bindings that stand-in.toml lists
 	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m infrastructure schemas
 e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 	@scripts/e2e.sh
+e2e-traefik: export CLUSTER := traefik
+e2e-traefik: export GATEWAY := traefik
+e2e-traefik: ## What another gateway can do: the stories without mirrors, on a cluster of its own with Traefik (docs/gateways.md)
+	@scripts/e2e.sh --junitxml=build/e2e-traefik.xml \
+		tests/e2e/test_10_inference.py tests/e2e/test_20_release.py tests/e2e/test_80_rollouts.py tests/e2e/without_mirrors.py \
+		--deselect=tests/e2e/test_80_rollouts.py::test_a_mirrored_version_answers_nobody_before_it_is_promoted_on_pairs
 
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up build test status verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-schemas e2e dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check kind promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help
+.PHONY: up build test status verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-apply terraform-schemas e2e e2e-traefik dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check kind promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help
