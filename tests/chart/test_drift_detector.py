@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chart.rendering import ROOT, ChartError, Manifest, Render, Rendered, model
+from chart.rendering import ROOT, VERSION, ChartError, Manifest, Render, Rendered, model
 
 FEEDBACK: Manifest = {"driftDetector": {"feedback": {"route": {"enabled": True}}}}
 NAME = "leeway-drift-detector"
@@ -68,8 +68,8 @@ def test_a_changed_configuration_is_a_new_pod_and_an_unchanged_one_is_not(render
 
 def test_each_backend_has_its_image_and_what_it_needs_unless_told_otherwise(render: Render) -> None:
     alibi, native = (container(render({"driftDetector": {"backend": name}})) for name in ("alibi", "native"))
-    assert alibi["image"] == "docker.io/leeway/drift-detector:0.1.0"
-    assert native["image"] == "docker.io/leeway/drift-detector-native:0.1.0"
+    assert alibi["image"] == f"docker.io/leeway/drift-detector:{VERSION}"
+    assert native["image"] == f"docker.io/leeway/drift-detector-native:{VERSION}"
     assert alibi["resources"]["limits"] == {"memory": "1Gi"}
     assert native["resources"]["limits"] == {"memory": "512Mi"}
     own = {"requests": {"cpu": "2"}}

@@ -7,7 +7,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 
-from chart.rendering import DIGEST, EVERYTHING, Render, model
+from chart.rendering import DIGEST, EVERYTHING, VERSION, Render, model
 
 # The oldest Kubernetes whose schemas the validator has, and the one that Leeway is proven on.
 KUBERNETES = ("1.33", "1.36")
@@ -211,7 +211,7 @@ def test_every_image_is_named_in_full_and_never_latest(render: Render, values: d
         for container in spec["containers"]:
             registry, _, tag = container["image"].rpartition(":")
             assert registry.startswith("docker.io/leeway/"), title
-            assert tag == "0.1.0", title
+            assert tag == VERSION, title
             assert container["imagePullPolicy"] == "IfNotPresent", title
 
 
@@ -232,7 +232,7 @@ def test_objects_of_a_release_carry_its_labels(render: Render) -> None:
         labels = manifest["metadata"]["labels"]
         assert labels["app.kubernetes.io/instance"] == "mine"
         assert labels["app.kubernetes.io/managed-by"] == "Helm"
-        assert labels["helm.sh/chart"] == "leeway-0.1.0"
+        assert labels["helm.sh/chart"] == f"leeway-{VERSION}"
 
 
 def test_registry_and_pull_secrets_reach_every_pod(render: Render) -> None:

@@ -1,6 +1,6 @@
 """What Helm says after an installation: where the models are, and a command that works as it stands."""
 
-from chart.rendering import CHART, Manifest, model, run_helm
+from chart.rendering import CHART, VERSION, Manifest, model, run_helm
 
 PROMETHEUS: Manifest = {"operator": {"prometheus": {"url": "http://prometheus.monitoring.svc:9090"}}}
 
@@ -21,7 +21,7 @@ def notes(values: Manifest) -> str:
 def test_the_call_verifies_the_certificate_of_the_charts_authority() -> None:
     fares = model(hostnames=["fares.leeway.internal"])
     assert notes({"models": {"flights": model(), "fares": fares}, **PROMETHEUS}) == (
-        "leeway 0.1.0 as mine in team\n\n"
+        f"leeway {VERSION} as mine in team\n\n"
         "fares 1.0.0  https://fares.leeway.internal\n"
         "flights 1.0.0  https://flights.leeway.internal\n\n"
         "See them:   kubectl get modelrollouts -n team\n"

@@ -22,7 +22,7 @@ variable "versions" {
     kube_prometheus_stack = optional(string, "90.2.0")
     envoy_gateway         = optional(string, "v1.9.1")
     kserve                = optional(string, "v0.20.0")
-    leeway                = optional(string, "0.1.0")
+    leeway                = optional(string, "0.2.0")
   })
   default  = {}
   nullable = false

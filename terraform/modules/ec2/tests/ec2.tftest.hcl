@@ -23,7 +23,7 @@ variables {
   releases = {
     cert-manager = { namespace = "cert-manager", chart = "oci://quay.io/jetstack/charts/cert-manager", version = "v1.21.2", values = ["crds: {enabled: true}"] }
     kserve-crd   = { namespace = "kserve", chart = "oci://ghcr.io/kserve/charts/kserve-crd", version = "v0.20.0", values = [] }
-    leeway       = { namespace = "leeway", chart = "oci://ghcr.io/leeway-dev/charts/leeway", version = "0.1.0", values = ["operator: {}", "models: {}"] }
+    leeway       = { namespace = "leeway", chart = "oci://ghcr.io/leeway-dev/charts/leeway", version = "0.2.0", values = ["operator: {}", "models: {}"] }
   }
 }
 
@@ -72,7 +72,7 @@ run "a_cluster_with_all_releases" {
   }
 
   assert {
-    condition     = yamldecode(split("---\n", yamldecode(local.cloud_init).write_files[2].content)[2]).spec.version == "0.1.0"
+    condition     = yamldecode(split("---\n", yamldecode(local.cloud_init).write_files[2].content)[2]).spec.version == "0.2.0"
     error_message = "A release has its version."
   }
 

@@ -8,7 +8,7 @@ run "everything_in_the_versions_of_the_defaults" {
       kserve                = "v0.20.0"
       kserve-crd            = "v0.20.0"
       kube-prometheus-stack = "90.2.0"
-      leeway                = "0.1.0"
+      leeway                = "0.2.0"
     }
     error_message = "A default platform installs each part in its default version."
   }
@@ -79,7 +79,7 @@ run "what_the_cluster_has_already_is_left_alone" {
   }
 
   assert {
-    condition     = output.installed == { leeway = "0.1.0" }
+    condition     = output.installed == { leeway = "0.2.0" }
     error_message = "A part that is switched off is not installed."
   }
 
