@@ -39,6 +39,8 @@ def test_each_model_of_a_drill_is_its_own() -> None:
     names = [drill.name for drill in DRILLS.values() if drill.name]
     assert len(set(names)) == len(names)
     assert all(name.startswith("drill-") for name in names)
+    renamed = DRILLS["ModelErrors"].in_run("0a1b")
+    assert renamed.labels["model"] == renamed.labels["model_namespace"] == renamed.raised_in == renamed.name
 
 
 def test_drills_are_chosen_by_name_or_all_of_them() -> None:

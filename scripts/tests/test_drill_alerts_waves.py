@@ -27,7 +27,7 @@ def test_drills_of_a_wave_run_at_once_and_what_takes_down_the_platform_after_the
         return outcome
 
     shown: list[str] = []
-    drills = Drills(work, MAILBOX, threading.Event())
+    drills = Drills(work, MAILBOX, threading.Event(), run="0a1b")
     names = ["DetectorDown", "ModelErrors", "OperatorNotReconciling", "DriftAbrupt"]
     outcomes = drills.run(names, resolve=False, told=lambda one: shown.append(one.alert))
     assert [one.alert for one in outcomes] == ["ModelErrors", "DriftAbrupt", "DetectorDown", "OperatorNotReconciling"]
@@ -35,12 +35,23 @@ def test_drills_of_a_wave_run_at_once_and_what_takes_down_the_platform_after_the
     assert sorted(shown) == sorted(names)
 
 
+def test_a_run_hits_models_of_its_own_and_the_one_platform() -> None:
+    def work(drill: Drill, *, resolve: bool, told: Callable[[Outcome], None]) -> Outcome:
+        del resolve, told
+        return outcome_of(drill)
+
+    names = ["ModelErrors", "DetectorEventsLost"]
+    first, second = (Drills(work, MAILBOX, threading.Event(), run=run).run(names) for run in ("0a1b", "2c3d"))
+    assert [one.model for one in first] == ["drill-errors-0a1b", ""]
+    assert [one.model_namespace for one in second] == ["drill-errors-2c3d", ""]
+
+
 def test_nothing_is_begun_for_a_name_that_is_none() -> None:
     def work(drill: Drill, *, resolve: bool, told: Callable[[Outcome], None]) -> Outcome:
         raise AssertionError(f"{drill.alert} was begun: {resolve}, {told}")
 
     with pytest.raises(UnknownDrillError):
-        Drills(work, MAILBOX, threading.Event()).run(["ModelErrors", "Nope"])
+        Drills(work, MAILBOX, threading.Event(), run="0a1b").run(["ModelErrors", "Nope"])
 
 
 def test_an_interruption_ends_the_others_and_waits_for_their_undoing() -> None:
@@ -56,5 +67,5 @@ def test_an_interruption_ends_the_others_and_waits_for_their_undoing() -> None:
         return outcome_of(drill)
 
     with pytest.raises(KeyboardInterrupt):
-        Drills(work, MAILBOX, over).run(["ModelErrors", "DriftAbrupt", "DataQuality", "DetectorDown"])
+        Drills(work, MAILBOX, over, run="0a1b").run(["ModelErrors", "DriftAbrupt", "DataQuality", "DetectorDown"])
     assert sorted(undone) == ["DataQuality", "DriftAbrupt"]

@@ -2,6 +2,7 @@
 
 import fcntl
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ def session(cluster: paths.ClusterPaths, *, say: Callable[[str], None]) -> Itera
     """
     if not lifecycle.is_up(cluster):
         raise NotUpError(f"the cluster {cluster.name} is not up; next: make up")
-    over = threading.Event()
+    over, run = threading.Event(), uuid.uuid4().hex[:4]
     with _alone(cluster):
         stage = Stage(cluster)
         say("what is served: training, building and loading what is missing")
@@ -85,13 +86,13 @@ def session(cluster: paths.ClusterPaths, *, say: Callable[[str], None]) -> Itera
         give(cluster, [model.archive, server.archive])
         remove_all(stage.kube)
         say(f"an inbox takes Slack's place; helm upgrade {demo.RELEASE} has its alerts told there")
-        with mailbox(stage.kube, _operators(stage), namespaces=(demo.NAMESPACE,)) as box, _told_to(box, stage):
+        with mailbox(stage.kube, _operators(stage), namespaces=(demo.NAMESPACE,)) as box, _told_to(box, stage, run):
             world = RealWorld(ApiServer(cluster.kubeconfig), box, say, over)
             detector = Detector(cluster.kubeconfig)
             _, training = flights.load()
             props = Props(stage, world, box, detector, model, server.reference, training)
             try:
-                yield Drills(OnCluster(props), box, over)
+                yield Drills(OnCluster(props), box, over, run=run)
             finally:
                 over.set()
                 remove_all(stage.kube)  # where Ctrl-C has reached a kubectl that was about to
@@ -108,9 +109,10 @@ def _alone(cluster: paths.ClusterPaths) -> Iterator[None]:
 
 
 @contextmanager
-def _told_to(box: Mailbox, stage: Stage) -> Iterator[None]:
-    """Have the platform tell the inbox, and admit the drills' models to its gateway."""
-    admitted: dict[str, Any] = {"allowedNamespaces": sorted(drill.name for drill in DRILLS.values() if drill.name)}
+def _told_to(box: Mailbox, stage: Stage, run: str) -> Iterator[None]:
+    """Have the platform tell the inbox, and admit the models of a run to its gateway."""
+    names = sorted(drill.in_run(run).name for drill in DRILLS.values() if drill.name)
+    admitted: dict[str, Any] = {"allowedNamespaces": names}
     gateway = {**stage.values.get("gateway", {}), **admitted}
     try:
         stage.install({**stage.values, "gateway": gateway, **box.values()})

@@ -28,11 +28,12 @@ class Drills:
         work: carries one out.
         mailbox: in Slack's place.
         over: set once everybody is to end; `work` looks at it.
+        run: what the names of these drills' models end with, and those of no other run.
     """
 
-    def __init__(self, work: Work, mailbox: Mailbox, over: threading.Event) -> None:
+    def __init__(self, work: Work, mailbox: Mailbox, over: threading.Event, *, run: str) -> None:
         self.mailbox = mailbox
-        self._work, self._over = work, over
+        self._work, self._over, self._run = work, over, run
 
     def run(
         self, names: Sequence[str], *, resolve: bool = True, told: Callable[[Outcome], None] = show_nothing
@@ -47,7 +48,7 @@ class Drills:
         Raises:
             UnknownDrillError: there is no such drill.
         """
-        drills = chosen(names)
+        drills = [drill.in_run(self._run) for drill in chosen(names)]
         outcomes: list[Outcome] = []
         for down in (False, True):
             wave = [drill for drill in drills if drill.takes_down is down]
