@@ -13,7 +13,7 @@ from cluster import paths
 from cluster.shell import CommandFailedError, run
 from images import base
 from images.build import IMAGES, Built, ImageTooLargeError, build, build_model, bundle_identity
-from supply import archives, contents, history, manifests, offline, programs, sbom, trial
+from supply import archives, contents, history, manifests, offline, prerequisites, programs, sbom, trial
 from supply.environments import Environments
 from supply.licences import Policy, expression, faults
 from supply.publishing import Published, Registry, publish, verify
@@ -73,7 +73,10 @@ def _parser() -> argparse.ArgumentParser:
         promoting.add_argument(name, metavar=name.upper())
     save = commands.add_parser("images-save", help="images, SBOMs, values and checksums for a site without a way out")
     save.add_argument("folder", metavar="FOLDER", type=Path)
-    for name, text in (("manifests", "the chart as kubectl applies it"), ("images-list", "the images that it needs")):
+    for name, text in (
+        ("manifests", "the chart as kubectl applies it"),
+        ("images-list", "the images that it takes"),
+    ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--namespace", default="leeway")
         command.add_argument("--values", type=Path, action="append", default=[], metavar="FILE")
@@ -178,15 +181,24 @@ def _manifests(arguments: argparse.Namespace) -> int:
 
 
 def _images_list(arguments: argparse.Namespace) -> int:
-    print(*manifests.images(manifests.render(arguments.values, arguments.namespace)), sep="\n")
+    with tempfile.TemporaryDirectory() as work:
+        # The chart asks for the server's image only where there is a model, which a platform gets later.
+        model = {"storageUri": "s3://any/model", "version": "0", "digest": f"sha256:{'0' * 64}"}
+        some = Path(work) / "values.yaml"
+        some.write_text(yaml.safe_dump({"models": {"any": {"model": model}}}), encoding="utf-8")
+        own = manifests.images(manifests.render([*arguments.values, some], arguments.namespace))
+    print(prerequisites.text({"Leeway and its models": own, **prerequisites.groups()}), end="")
     return 0
 
 
 def _images_save(arguments: argparse.Namespace) -> int:
     built = _build()
     written, wrong = _write_sboms(built)
-    offline.save(arguments.folder, built, written)
+    others = prerequisites.groups()
+    offline.save(arguments.folder, built, written, others)
     print((arguments.folder / "images.txt").read_text(encoding="utf-8"), end="")
+    count = sum(len(images) for images in others.values())
+    print(f"not saved: {count} images of other projects (prerequisites.txt), and those of models")
     return _tell(wrong)
 
 

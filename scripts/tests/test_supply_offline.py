@@ -18,7 +18,7 @@ def saved(tmp_path: Path) -> Path:
         archive.write_text(f"image {name}")
         sboms[name].write_text("{}")
         built[name] = Built(f"docker.io/leeway/{name}:0.1.0-abc", archive, 1)
-    offline.save(tmp_path / "out", built, sboms)
+    offline.save(tmp_path / "out", built, sboms, {"KServe v1": ["docker.io/kserve/agent:v1"]})
     return tmp_path / "out"
 
 
@@ -38,6 +38,10 @@ def test_checksums_hold_for_every_file(saved: Path) -> None:
 def test_a_file_that_was_cut_off_is_noticed(saved: Path) -> None:
     (saved / "operators.tar").write_text("image")
     assert not arrives(saved)
+
+
+def test_what_is_not_in_the_folder_is_listed_in_it(saved: Path) -> None:
+    assert (saved / "prerequisites.txt").read_text() == "# KServe v1\ndocker.io/kserve/agent:v1\n"
 
 
 def test_the_values_name_each_image_of_the_chart_by_its_tag(saved: Path) -> None:
