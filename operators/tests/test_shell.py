@@ -226,6 +226,21 @@ def test_a_gateway_that_is_absent_or_may_not_be_read_says_nothing() -> None:
     assert mirrors(closed, closed) is None
 
 
+@pytest.mark.parametrize(
+    ("controller", "expected"),
+    [("traefik.io/gateway-controller", False), ("gateway.envoyproxy.io/gatewayclass-controller", None)],
+)
+def test_of_a_class_that_says_nothing_the_controller_is_known_that_would_fail_every_request(
+    controller: str, *, expected: bool | None
+) -> None:
+    world = World()
+    route = {"kind": "HTTPRoute", "metadata": {"name": NAME, "generation": 1}, "spec": {}}
+    ours = {"parentRef": {"name": "leeway", "namespace": "leeway"}, "controllerName": controller}
+    another = {"parentRef": {"name": "edge", "namespace": "leeway"}, "controllerName": "traefik.io/gateway-controller"}
+    world.put(api.ROUTES, route | {"status": {"parents": [another, ours]}})
+    assert mirrors(world, world) is expected
+
+
 def mirrors(world: World, cluster: api.Api) -> bool | None:
     world.release(spec() | {"strategy": {"steps": [{"weight": 0, "shadow": True}]}})
     return observe(cluster, world, rollout_of(world.body), None).mirrors

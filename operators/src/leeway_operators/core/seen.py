@@ -109,4 +109,4 @@ class Seen:
     taken: Mapping[str, str] = field(default_factory=dict)
     """Hostnames of the wish that another ModelRollout has at the same gateway, with its namespace and name."""
     mirrors: bool | None = None
-    """Whether the GatewayClass lists HTTPRouteRequestMirror among its features; None: it lists none."""
+    """Whether the gateway mirrors requests, as its class lists it or its controller is known for; None: not known."""

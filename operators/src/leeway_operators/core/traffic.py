@@ -41,7 +41,9 @@ def check_candidate(status: Status, strategy: Strategy, rollout: Rollout, seen: 
     if attempts.is_undo(status):
         return Checks(take=verify_warm(arm, slot), keep=keep)
     if _is_shadow(status, strategy) and seen.mirrors is False:
-        lacks = "the GatewayClass does not list HTTPRouteRequestMirror among what it supports; take the shadow step out"
+        lacks = (
+            "the gateway does not mirror requests (its class lists no HTTPRouteRequestMirror); take the shadow step out"
+        )
         return Checks(take=Check(state="Failed", reason=MIRROR_UNSUPPORTED, message=lacks), keep=keep)
     needed = replicas(rollout, status, seen, arm.slot, now) if arm.slot in seen.hpas else 1
     return Checks(take=verify(arm, slot, needed), keep=keep)

@@ -25,6 +25,8 @@ _TROUBLE = frozenset(
 )
 SERVICE_NAME = "kubernetes.io/service-name"
 MIRRORING = "HTTPRouteRequestMirror"
+# Controllers that accept a route with a mirror, and then answer every request for it with 500.
+SILENT_WITHOUT_MIRRORS = frozenset({"traefik.io/gateway-controller"})
 ANY_HOSTNAME = "*"
 
 
@@ -76,24 +78,42 @@ def observe(cluster: api.Api, probe: Probe, rollout: Rollout, ask: Slot | None, 
             f"{item['kind']} {item['metadata']['name']}" for item in needed if _label(item, objects.LABEL_MODEL) != name
         ),
         taken=_taken(cluster.list(api.ROUTES, within, f"{objects.MANAGED_BY}={objects.OPERATOR}"), rollout),
-        mirrors=_mirrors(cluster, rollout) if any(step.shadow for step in strategy_of(rollout.spec).steps) else None,
+        mirrors=_mirrors(cluster, rollout, route) if any(s.shadow for s in strategy_of(rollout.spec).steps) else None,
     )
 
 
-def _mirrors(cluster: api.Api, rollout: Rollout) -> bool | None:
-    """Whether the gateway's class says that it mirrors requests; None: it does not say, or may not be read."""
+def _mirrors(cluster: api.Api, rollout: Rollout, route: Mapping[str, Any] | None) -> bool | None:
+    """Whether the gateway mirrors requests, by its class or else by who speaks for the route; None: nobody says."""
+    features = _features(cluster, rollout)
+    if features:
+        return MIRRORING in features
+    speakers = {parent.get("controllerName") for parent in _parents(route, rollout)} if route is not None else set()
+    return False if speakers & SILENT_WITHOUT_MIRRORS else None
+
+
+def _features(cluster: api.Api, rollout: Rollout) -> frozenset[str]:
+    """What the gateway's class says that it supports; empty: it does not say, or may not be read."""
     gateway = rollout.spec["endpoint"]["gateway"]
     try:
         found = cluster.get(api.GATEWAYS, gateway.get("namespace", rollout.namespace), gateway["name"])
         chosen = found["spec"]["gatewayClassName"] if found is not None else None
         kind = cluster.get(api.GATEWAY_CLASSES, None, chosen) if chosen is not None else None
     except api.ForbiddenError:
-        return None  # an operator of one namespace has no right to what belongs to the cluster
-    features = (kind or {}).get("status", {}).get("supportedFeatures")
-    if not features:
-        return None
+        return frozenset()  # an operator of one namespace has no right to what belongs to the cluster
+    listed = (kind or {}).get("status", {}).get("supportedFeatures") or []
     # A list of names, and of objects with a name since Gateway API 1.3.
-    return MIRRORING in {entry["name"] if isinstance(entry, Mapping) else entry for entry in features}
+    return frozenset(entry["name"] if isinstance(entry, Mapping) else entry for entry in listed)
+
+
+def _parents(route: Mapping[str, Any], rollout: Rollout) -> list[Mapping[str, Any]]:
+    """What is said of the route as one of the gateway that the wish names."""
+    gateway, namespace = rollout.spec["endpoint"]["gateway"], rollout.namespace
+    wished = (gateway["name"], gateway.get("namespace", namespace))
+    return [
+        parent
+        for parent in route.get("status", {}).get("parents", [])
+        if (parent["parentRef"]["name"], parent["parentRef"].get("namespace", namespace)) == wished
+    ]
 
 
 def _taken(routes: list[dict[str, Any]], rollout: Rollout) -> Mapping[str, str]:
@@ -231,12 +251,9 @@ def _route(body: Mapping[str, Any], rollout: Rollout) -> SeenRoute:
         for rule in body["spec"].get("rules", [])
         for reference in rule.get("backendRefs", [])
     }
-    gateway, namespace = rollout.spec["endpoint"]["gateway"], rollout.namespace
-    wished = (gateway["name"], gateway.get("namespace", namespace))
     accepted = [
         condition
-        for parent in body.get("status", {}).get("parents", [])
-        if (parent["parentRef"]["name"], parent["parentRef"].get("namespace", namespace)) == wished
+        for parent in _parents(body, rollout)
         for condition in parent.get("conditions", [])
         if condition["type"] == "Accepted"
     ]
