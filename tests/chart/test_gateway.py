@@ -78,6 +78,20 @@ def test_envoy_gateways_kinds_are_left_out_elsewhere(render: Render) -> None:
         assert "infrastructure" not in rendered.one("Gateway")["spec"]
 
 
+def test_another_gateway_beside_envoys_gets_nothing_of_envoys(render: Render) -> None:
+    rendered = render({
+        "gateway": {"className": "traefik", "envoy": {"enabled": False}},
+        "networkPolicy": {"gatewayNamespace": "traefik"},
+        "models": {"flights": model()},
+    })  # fmt: skip
+    assert rendered.one("Gateway")["spec"]["gatewayClassName"] == "traefik"
+    assert not [o for o in rendered.objects if o["apiVersion"].startswith("gateway.envoyproxy.io")]
+    # Its metrics are no Envoy's, and a monitor without targets would be an alarm.
+    assert "leeway-gateway" not in {o["metadata"]["name"] for o in rendered.all("PodMonitor")}
+    (policy,) = (o for o in rendered.all("NetworkPolicy") if "leeway.dev/model" in str(o["spec"]["podSelector"]))
+    assert "envoy-gateway-system" not in str(policy["spec"])
+
+
 def test_annotations_reach_the_load_balancer(render: Render) -> None:
     annotations = {"service.beta.kubernetes.io/aws-load-balancer-type": "external"}
     rendered = render({"gateway": {"infrastructureAnnotations": annotations}}, apis=WITHOUT_ENVOY)

@@ -46,7 +46,7 @@ _ALL = (
         images={"traefik": traefik.images},
         install=traefik.install,
         values={
-            "gateway": {"className": traefik.CLASS},
+            "gateway": {"className": traefik.CLASS, "envoy": {"enabled": False}},
             "networkPolicy": {"gatewayNamespace": traefik.NAMESPACE},
         },
     ),
