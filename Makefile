@@ -61,6 +61,9 @@ demo-drift: ## Replay real flights with a fault and see who notices: make demo-d
 	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen --group drill python -m drill "$(FAULT)"
 bench-path: ## What capture costs a prediction, over HTTPS on the cluster and without it; five minutes
 	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m bench.path "$$("$$LEEWAY_UV" run --quiet --frozen python -m cluster bundle)"
+REMOVE ?=
+node: ## Have a second node join the cluster; REMOVE=1 drains it and takes it away (docs/scaling.md)
+	@REMOVE="$(REMOVE)"; export REMOVE; $(cluster) node
 down: ## Stop the cluster and leave nothing of it
 	@$(cluster) down
 clean: ## Stop every cluster and remove all that is cached
@@ -202,4 +205,4 @@ e2e-traefik: ## What another gateway can do: the stories without mirrors, on a c
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up build test status verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-apply terraform-schemas e2e e2e-traefik dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check kind promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help
+.PHONY: up build test status node verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-apply terraform-schemas e2e e2e-traefik dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check kind promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help

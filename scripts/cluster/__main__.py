@@ -1,4 +1,4 @@
-"""The commands behind the Makefile: python -m cluster up|build|down|status|monitoring|env|load|bundle|tools|clean."""
+"""The commands behind the Makefile: python -m cluster COMMAND; --help lists them."""
 
 import argparse
 import fcntl
@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from cluster import demo, forward, lifecycle, paths, prerequisites, up
+from cluster import demo, forward, lifecycle, paths, prerequisites, second, up
 from cluster.addons import monitoring
 from cluster.addons.kube import Kube
 from cluster.fetch import debian, tools
+from cluster.progress import Step, run_steps
 from cluster.shell import run
 
 
@@ -80,6 +81,23 @@ def _down(cluster: paths.ClusterPaths) -> None:
     print(f"{cluster.name} is gone; nothing of it is left")
 
 
+def _node(cluster: paths.ClusterPaths) -> None:
+    name = paths.SecondNodePaths(cluster).name
+    if remove := os.environ.get("REMOVE", ""):
+        if remove != "1":
+            raise ValueError(f"REMOVE={remove}: expected 1, or nothing to have a second node join")
+        work, done = second.remove, f"{name} is gone; nothing of it is left"
+    else:
+        work, done = second.add, f"{name} takes pods; make node REMOVE=1 moves them and takes it away"
+    if not lifecycle.is_up(cluster):
+        raise RuntimeError(f"the cluster {cluster.name} is not up")
+    with _alone(cluster):
+        run_steps([Step(f"node {name}", lambda step: work(cluster, step))], parallel=1)
+    if remove and (left := second.leftovers(cluster)):
+        raise RuntimeError(f"something of {name} is left: {'; '.join(left)}")
+    print(done)
+
+
 def _status(cluster: paths.ClusterPaths) -> None:
     if not lifecycle.is_up(cluster):
         raise RuntimeError(f"the cluster {cluster.name} is not up")
@@ -139,6 +157,7 @@ _COMMANDS = {
     "up": _up,
     "build": _build,
     "down": _down,
+    "node": _node,
     "status": _status,
     "monitoring": _monitoring,
     "env": _env,
@@ -150,6 +169,7 @@ _NEXT = {
     "up": "make up goes on from where it failed; make status shows what runs",
     "build": "make build goes on from where it failed",
     "down": "make down tries again",
+    "node": "make node REMOVE=1 takes away what there is of it; make up, if there is no cluster",
     "status": "make up",
     "monitoring": "make up, then make monitoring again",
     "load": "make up, then make load ARCHIVE=FILE with a file that holds an image",

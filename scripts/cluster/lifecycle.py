@@ -66,26 +66,22 @@ def start(cluster: paths.ClusterPaths, addresses: network.Addresses, programs: P
         (cluster.bin / name).symlink_to(programs.tools / name)
     (cluster.state / "addresses.json").write_text(json.dumps({"index": addresses.index}), encoding="utf-8")
     network.create(cluster.name, addresses)
-    run(
-        [
-            "setsid",
-            "--fork",
-            sys.executable,
-            "-m",
-            "cluster.box.enter",
-            cgroup_name(cluster.name),
-            cluster.name,
-            config,
-        ],
-        cwd=paths.REPOSITORY / "scripts",
-        log=cluster.logs / "init.log",
-    )
+    enter(cluster.name, config, cluster.logs)
     try:
         wait_until(lambda: is_up(cluster), seconds=120, what="the API server", step=step)
         wait_until(lambda: node_ready(cluster), seconds=120, what="the node's first report", step=step)
         wait_until(lambda: _accepts_pods(cluster), seconds=60, what="the default service account", step=step)
     except TimeoutError as error:
         raise TimeoutError(f"{error}; its components log to {cluster.logs}") from error
+
+
+def enter(name: str, config: Path, logs: Path) -> None:
+    """Start the box of a node, whose network namespace has its name, and return while its services come up."""
+    run(
+        ["setsid", "--fork", sys.executable, "-m", "cluster.box.enter", cgroup_name(name), name, config],
+        cwd=paths.REPOSITORY / "scripts",
+        log=logs / "init.log",
+    )
 
 
 def free_addresses() -> network.Addresses:
@@ -100,9 +96,9 @@ def addresses_of(cluster: paths.ClusterPaths) -> network.Addresses | None:
 
 
 def node_ready(cluster: paths.ClusterPaths) -> bool:
-    """Whether the kubelet says the node is Ready."""
-    ready = 'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{end}'
-    return _kubectl(cluster, "get", "nodes", f"--output={ready}") == "True"
+    """Whether the kubelet of each node says that it is Ready."""
+    ready = 'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status} {end}'
+    return set(_kubectl(cluster, "get", "nodes", f"--output={ready}").split()) == {"True"}
 
 
 def _accepts_pods(cluster: paths.ClusterPaths) -> bool:
@@ -115,38 +111,56 @@ def _kubectl(cluster: paths.ClusterPaths, *arguments: str) -> str:
 
 
 def import_image(cluster: paths.ClusterPaths, debian: Path, archive: Path) -> None:
-    """Give containerd an image archive.
+    """Give the containerd of each node an image archive.
 
     Raises:
         CommandFailedError: it is not an image archive.
     """
-    run(
-        [debian / "usr/bin/ctr", "--address", cluster.containerd_socket, "--namespace", "k8s.io",
-         "images", "import", archive],
-        log=cluster.logs / "images.log",
-    )  # fmt: skip
+    nodes: list[paths.ClusterPaths | paths.SecondNodePaths] = [cluster]
+    if network.exists((second := paths.SecondNodePaths(cluster)).name):
+        nodes.append(second)
+    for node in nodes:
+        run([*ctr(debian, node.containerd_socket), "images", "import", archive], log=node.logs / "images.log")
+
+
+def ctr(debian: Path, socket: Path) -> list[str | Path]:
+    """Return the command line that speaks to a node's containerd."""
+    return [debian / "usr/bin/ctr", "--address", socket, "--namespace", "k8s.io"]
 
 
 def destroy(cluster: paths.ClusterPaths) -> None:
-    """Stop the cluster, if it runs, and remove every trace of it.
+    """Stop the cluster, if it runs, and remove every trace of it and of its second node.
 
     Raises:
         TimeoutError: a process of it would not die.
     """
-    cgroups.kill_and_remove(cgroup_name(cluster.name))
-    network.remove(cluster.name)
+    for name in _nodes(cluster):
+        cgroups.kill_and_remove(cgroup_name(name))
+        network.remove(name)
     if cluster.state.exists():
         shutil.rmtree(cluster.state)
 
 
 def leftovers(cluster: paths.ClusterPaths) -> list[str]:
     """What of a stopped cluster is still on the machine: processes, mounts, cgroups, links, namespaces, folders."""
-    found = [f"cgroup {group}" for group in cgroups.existing(cgroup_name(cluster.name))]
-    if network.exists(cluster.name):
-        found.append(f"network namespace {cluster.name}")
+    found = [left for name in _nodes(cluster) for left in boxes(name)]
     found += [f"link {line}" for line in network.links() if f" {cluster.name}0@" in line]
+    return found + folders(cluster.state)
+
+
+def boxes(name: str) -> list[str]:
+    """What of a node's box there is: cgroups, network namespace."""
+    found = [f"cgroup {group}" for group in cgroups.existing(cgroup_name(name))]
+    return found + ([f"network namespace {name}"] if network.exists(name) else [])
+
+
+def folders(state: Path) -> list[str]:
+    """What of a state folder there is: itself, and mounts in it that this process sees."""
     mounts = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
-    found += [f"mount {line.split()[1]}" for line in mounts if str(cluster.state) in line]
-    if cluster.state.exists():
-        found.append(f"folder {cluster.state}")
-    return found
+    found = [f"mount {line.split()[1]}" for line in mounts if str(state) in line]
+    return found + ([f"folder {state}"] if state.exists() else [])
+
+
+def _nodes(cluster: paths.ClusterPaths) -> tuple[str, str]:
+    # The second first: its link hangs on the first.
+    return paths.SecondNodePaths(cluster).name, cluster.name

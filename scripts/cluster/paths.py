@@ -52,6 +52,33 @@ class ClusterPaths:
         return self.state / "bin"
 
 
+@dataclass(frozen=True)
+class SecondNodePaths:
+    """The name and the folders of a cluster's second node; they lie in the cluster's own, and go with it."""
+
+    cluster: ClusterPaths
+
+    @property
+    def name(self) -> str:
+        """Of the node, its host name and its network namespace: one that no cluster can have."""
+        return f"{self.cluster.name}-2"
+
+    @property
+    def state(self) -> Path:
+        """Everything that comes and goes with the node."""
+        return self.cluster.state / "second"
+
+    @property
+    def logs(self) -> Path:
+        """One file per component."""
+        return self.state / "logs"
+
+    @property
+    def containerd_socket(self) -> Path:
+        """Of its own containerd."""
+        return self.state / "containerd.sock"
+
+
 def uv() -> Path:
     """The uv that `scripts/bootstrap.sh` fetched; set by the Makefile, so that its version is written once."""
     return Path(os.environ["LEEWAY_UV"])

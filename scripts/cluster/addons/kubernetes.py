@@ -92,7 +92,7 @@ def certified(service: str, namespace: str) -> dict[str, str]:
     """
     host = f"{service}.{namespace}.svc"
     with tempfile.TemporaryDirectory() as folder:
-        authority = Authority(Path(folder), f"{service}-ca", dt.datetime.now(dt.UTC))
+        authority = Authority.create(Path(folder), f"{service}-ca", dt.datetime.now(dt.UTC))
         leaf = authority.leaf(service, common_name=host, hosts=[host])
         return {
             "authority": _encoded(authority.pair.certificate),

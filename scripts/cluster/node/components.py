@@ -15,38 +15,50 @@ DNS_DOMAIN = "cluster.local"
 
 @dataclass(frozen=True)
 class Programs:
-    """Folders of the binaries: Kubernetes' names as links, and Debian's tree unpacked."""
+    """Folders of the binaries: links and wrappers (Kubernetes' names, runc, nft), and Debian's tree unpacked."""
 
-    kubernetes: Path
+    links: Path
     debian: Path
 
 
 @dataclass(frozen=True)
 class Certificates:
-    """Every file of the cluster's PKI that a component is told about."""
+    """The files of the cluster's PKI that the control plane is told about, beside the authority."""
 
-    authority: Pair
     front_proxy_authority: Pair
     front_proxy: Pair
     api_server: Pair
     api_server_kubelet: Pair
-    kubelet: Pair
     service_account_key: Path
 
 
 @dataclass(frozen=True)
 class Node:
-    """What the components are told: who and where they are, and where their files lie."""
+    """What the components of a node are told: who and where they are, and where their files lie.
+
+    Attributes:
+        name: of the node.
+        address: of the node.
+        pods: CIDR of its pods.
+        addresses: of the cluster.
+        state: the node's own folder.
+        programs: what it runs.
+        authority: of the cluster, whose clients the kubelet lets in.
+        kubelet: what the kubelet shows to its callers.
+    """
 
     name: str
+    address: str
+    pods: str
     addresses: Addresses
     state: Path
     programs: Programs
-    certificates: Certificates
+    authority: Pair
+    kubelet: Pair
 
     @property
     def api_server(self) -> str:
-        """The address of the API, the same in the box and on the host."""
+        """The address of the API, the same on every node and on the host."""
         return f"https://{self.addresses.node}:6443"
 
     def kubeconfig(self, user: str) -> Path:
@@ -74,7 +86,7 @@ conf_dir = "{node.state}/cni"
 [{cri}.containerd.runtimes.runc]
 runtime_type = "io.containerd.runc.v2"
 [{cri}.containerd.runtimes.runc.options]
-BinaryName = "{node.state}/sbin/runc"
+BinaryName = "{node.programs.links}/runc"
 SystemdCgroup = false
 """
 
@@ -91,7 +103,7 @@ def pod_network(node: Node) -> str:
                     "ipam": {
                         "type": "host-local",
                         "dataDir": f"{node.state}/cni-leases",
-                        "ranges": [[{"subnet": node.addresses.pods}]],
+                        "ranges": [[{"subnet": node.pods}]],
                         "routes": [{"dst": "0.0.0.0/0"}],
                     },
                 }
@@ -101,8 +113,13 @@ def pod_network(node: Node) -> str:
     )
 
 
-def kubelet(node: Node) -> str:
-    """Return the configuration of the kubelet (YAML)."""
+def kubelet(node: Node, *, taint: str = "") -> str:
+    """Return the configuration of the kubelet (YAML).
+
+    Args:
+        node: that it is for.
+        taint: key of the taint that the node has from its first report on, so that no pod comes; empty: none.
+    """
     return yaml.safe_dump(
         {
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
@@ -111,7 +128,7 @@ def kubelet(node: Node) -> str:
             "authentication": {
                 "anonymous": {"enabled": False},
                 "webhook": {"enabled": True},
-                "x509": {"clientCAFile": str(node.certificates.authority.certificate)},
+                "x509": {"clientCAFile": str(node.authority.certificate)},
             },
             "authorization": {"mode": "Webhook"},
             "cgroupDriver": "cgroupfs",
@@ -129,12 +146,13 @@ def kubelet(node: Node) -> str:
             "oomScoreAdj": 0,
             "podLogsDir": f"{node.state}/pod-logs",
             "registerNode": True,
+            "registerWithTaints": [{"key": taint, "effect": "NoSchedule"}] if taint else [],
             "resolvConf": f"{node.state}/resolv.conf",
             "serializeImagePulls": False,
             "shutdownGracePeriod": "0s",
             "syncFrequency": "10s",
-            "tlsCertFile": str(node.certificates.kubelet.certificate),
-            "tlsPrivateKeyFile": str(node.certificates.kubelet.key),
+            "tlsCertFile": str(node.kubelet.certificate),
+            "tlsPrivateKeyFile": str(node.kubelet.key),
         }
     )
 
@@ -146,7 +164,8 @@ def kube_proxy(node: Node) -> str:
             "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
             "kind": "KubeProxyConfiguration",
             "clientConnection": {"kubeconfig": str(node.kubeconfig("kube-proxy"))},
-            "clusterCIDR": node.addresses.pods,
+            # What does not come from a pod of this node is masqueraded on its way to a Service.
+            "clusterCIDR": node.pods,
             "conntrack": {"maxPerCore": 0, "min": 0, "tcpCloseWaitTimeout": "0s", "tcpEstablishedTimeout": "0s"},
             "mode": "nftables",
             "nftables": {"syncPeriod": "30s", "minSyncPeriod": "200ms"},
@@ -155,23 +174,39 @@ def kube_proxy(node: Node) -> str:
     )
 
 
-def commands(node: Node, python: str, cloud: Path) -> dict[str, list[str]]:
-    """Return the services of the box: name → command line."""
-    bin_dir, debian = node.programs.kubernetes, node.programs.debian
-    certificates = node.certificates
+def worker(node: Node) -> dict[str, list[str]]:
+    """Return the services that every node has: name → command line."""
+    bin_dir = node.programs.links
+    return {
+        "containerd": [f"{node.programs.debian}/usr/bin/containerd", f"--config={node.state}/containerd.toml"],
+        "kubelet": [
+            f"{bin_dir}/kubelet", f"--config={node.state}/kubelet.yaml", f"--hostname-override={node.name}",
+            f"--kubeconfig={node.kubeconfig('kubelet')}", f"--node-ip={node.address}",
+            f"--root-dir={node.state}/kubelet",
+            # Where cAdvisor, which does not read the configuration, asks which container a cgroup belongs to.
+            f"--containerd={node.state}/containerd.sock",
+        ],
+        "kube-proxy": [
+            f"{bin_dir}/kube-proxy", f"--config={node.state}/kube-proxy.yaml", f"--hostname-override={node.name}",
+        ],
+    }  # fmt: skip
+
+
+def control_plane(node: Node, certificates: Certificates, python: str, cloud: Path) -> dict[str, list[str]]:
+    """Return the services that the first node alone has: name → command line."""
+    bin_dir, debian = node.programs.links, node.programs.debian
     return {
         "etcd": [
             f"{debian}/usr/bin/etcd", f"--data-dir={node.state}/etcd", "--unsafe-no-fsync",
             "--listen-client-urls=http://127.0.0.1:2379", "--advertise-client-urls=http://127.0.0.1:2379",
             "--listen-peer-urls=http://127.0.0.1:2380",
         ],
-        "containerd": [f"{debian}/usr/bin/containerd", f"--config={node.state}/containerd.toml"],
         "kube-apiserver": [
             f"{bin_dir}/kube-apiserver",
             f"--advertise-address={node.addresses.node}", "--allow-privileged=true", "--authorization-mode=Node,RBAC",
-            f"--client-ca-file={certificates.authority.certificate}", "--enable-admission-plugins=NodeRestriction",
+            f"--client-ca-file={node.authority.certificate}", "--enable-admission-plugins=NodeRestriction",
             "--enable-aggregator-routing=true", "--etcd-servers=http://127.0.0.1:2379", "--profiling=false",
-            f"--kubelet-certificate-authority={certificates.authority.certificate}",
+            f"--kubelet-certificate-authority={node.authority.certificate}",
             f"--kubelet-client-certificate={certificates.api_server_kubelet.certificate}",
             f"--kubelet-client-key={certificates.api_server_kubelet.key}",
             "--kubelet-preferred-address-types=InternalIP",
@@ -191,9 +226,9 @@ def commands(node: Node, python: str, cloud: Path) -> dict[str, list[str]]:
             f"{bin_dir}/kube-controller-manager", f"--kubeconfig={node.kubeconfig('kube-controller-manager')}",
             f"--authentication-kubeconfig={node.kubeconfig('kube-controller-manager')}",
             f"--authorization-kubeconfig={node.kubeconfig('kube-controller-manager')}",
-            f"--cluster-signing-cert-file={certificates.authority.certificate}",
-            f"--cluster-signing-key-file={certificates.authority.key}", "--leader-elect=false", "--profiling=false",
-            f"--root-ca-file={certificates.authority.certificate}",
+            f"--cluster-signing-cert-file={node.authority.certificate}",
+            f"--cluster-signing-key-file={node.authority.key}", "--leader-elect=false", "--profiling=false",
+            f"--root-ca-file={node.authority.certificate}",
             f"--service-account-private-key-file={certificates.service_account_key}",
             "--use-service-account-credentials=true",
             # A test must not wait five minutes to see a scale-down.
@@ -207,19 +242,9 @@ def commands(node: Node, python: str, cloud: Path) -> dict[str, list[str]]:
             f"--authorization-kubeconfig={node.kubeconfig('kube-scheduler')}",
             "--leader-elect=false", "--profiling=false",
         ],
-        "kubelet": [
-            f"{bin_dir}/kubelet", f"--config={node.state}/kubelet.yaml", f"--hostname-override={node.name}",
-            f"--kubeconfig={node.kubeconfig('kubelet')}", f"--node-ip={node.addresses.node}",
-            f"--root-dir={node.state}/kubelet",
-            # Where cAdvisor, which does not read the configuration, asks which container a cgroup belongs to.
-            f"--containerd={node.state}/containerd.sock",
-        ],
-        "kube-proxy": [
-            f"{bin_dir}/kube-proxy", f"--config={node.state}/kube-proxy.yaml", f"--hostname-override={node.name}",
-        ],
         "cloud": [
             python, str(cloud), f"--server={node.api_server}",
-            f"--authority={certificates.authority.certificate}",
+            f"--authority={node.authority.certificate}",
             f"--certificate={node.state}/pki/admin.crt", f"--key={node.state}/pki/admin.key",
             f"--load-balancers={node.addresses.load_balancers}", f"--volumes={node.state}/volumes",
         ],

@@ -5,6 +5,7 @@ import ipaddress
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -24,20 +25,36 @@ class Pair:
 
 
 class Authority:
-    """A certificate authority whose certificate lies in `folder`; its leaves are written beside it."""
+    """A certificate authority. `pair` is its certificate and key; its leaves are written into a folder."""
 
-    def __init__(self, folder: Path, name: str, now: dt.datetime) -> None:
+    def __init__(self, pair: Pair, leaves: Path, now: dt.datetime) -> None:
+        """Reads the authority.
+
+        Raises:
+            OSError: certificate or key cannot be read.
+            ValueError: they are none.
+            TypeError: the key is none of an elliptic curve.
+        """
+        key = serialization.load_pem_private_key(pair.key.read_bytes(), password=None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise TypeError(f"{pair.key}: expected a key of an elliptic curve, got {type(key).__name__}")
+        self.pair, self._key, self._folder, self._now = pair, key, leaves, now
+        self._name = x509.load_pem_x509_certificate(pair.certificate.read_bytes()).subject
+        leaves.mkdir(parents=True, exist_ok=True)
+
+    @classmethod
+    def create(cls, folder: Path, name: str, now: dt.datetime) -> Self:
+        """Make a new one in `folder`, which takes its leaves too."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._now = folder, now
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate = (
-            self._builder(self._name, self._key)
+            _builder(subject, key, issuer=subject, now=now)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(_key_usage(authority=True), critical=True)
-            .sign(self._key, hashes.SHA256())
+            .sign(key, hashes.SHA256())
         )
-        self.pair = _write(folder / name, certificate, self._key)
+        return cls(_write(folder / name, certificate, key), folder, now)
 
     def leaf(
         self, name: str, *, common_name: str, organizations: Collection[str] = (), hosts: Collection[str] = ()
@@ -50,7 +67,7 @@ class Authority:
         )  # fmt: skip
         usages = [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if hosts else [])]
         builder = (
-            self._builder(subject, key)
+            _builder(subject, key, issuer=self._name, now=self._now)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(authority=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
@@ -61,16 +78,19 @@ class Authority:
             )
         return _write(self._folder / name, builder.sign(self._key, hashes.SHA256()), key)
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(self._now - dt.timedelta(minutes=5))
-            .not_valid_after(self._now + _LIFETIME)
-        )
+
+def _builder(
+    subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, issuer: x509.Name, now: dt.datetime
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(minutes=5))
+        .not_valid_after(now + _LIFETIME)
+    )
 
 
 def service_account_key(path: Path) -> Path:
