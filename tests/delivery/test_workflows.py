@@ -110,6 +110,34 @@ def test_an_environment_comes_after_the_one_before_it() -> None:
     assert read(FOLDER / "deploy.yml")["jobs"]["deploy"]["environment"] == "${{ inputs.environment }}"
 
 
+def test_nothing_is_published_that_has_not_passed_every_check() -> None:
+    jobs = read(FOLDER / "release.yml")["jobs"]
+    assert jobs["check"]["uses"] == "./.github/workflows/ci.yml"
+    assert jobs["publish"]["needs"] == "check"
+
+
+def test_artifacts_of_a_release_and_of_its_checks_do_not_meet() -> None:
+    names = [
+        step["with"]["name"]
+        for file in ("ci.yml", "release.yml")
+        for step in steps(FOLDER / file)
+        if "upload-artifact" in step.get("uses", "")
+    ]
+    assert len(set(names)) == len(names)  # a second of a name fails the run, at its end
+
+
+def test_a_scan_looks_at_todays_packages_of_debian_and_not_at_cached_ones() -> None:
+    (step,) = [
+        step
+        for step in read(ROOT / ".github/actions/setup/action.yml")["runs"]["steps"]
+        if "actions/cache" in step.get("uses", "")
+    ]
+    kept = [*step["with"]["path"].split(), *read(ROOT / ".gitlab-ci.yml")["default"]["cache"]["paths"]]
+    ours = {Path(path).name for path in kept if "leeway" in path}
+    assert ours == {"go", "modules", "tools", "wheels"}  # without debian and images
+    assert "schedule" in read(FOLDER / "ci.yml")[True]  # type: ignore[index]  # YAML 1.1 reads the key `on` as true
+
+
 def test_what_is_deployed_was_verified_first() -> None:
     commands = [step.get("run", "") for step in steps(FOLDER / "deploy.yml")]
     verified, deployed = (
