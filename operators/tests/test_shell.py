@@ -23,6 +23,7 @@ from tests.world import NAME, NAMESPACE, World, spec
 
 KEY = (NAMESPACE, NAME)
 WHERE = {"namespace": NAMESPACE, "model": NAME}
+ENVOY, TRAEFIK = "gateway.envoyproxy.io/gatewayclass-controller", "traefik.io/gateway-controller"
 NOW = timedelta(0)
 
 
@@ -228,7 +229,7 @@ def test_a_gateway_that_is_absent_or_may_not_be_read_says_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("controller", "expected"),
-    [("traefik.io/gateway-controller", False), ("gateway.envoyproxy.io/gatewayclass-controller", None)],
+    [(TRAEFIK, False), (ENVOY, None)],
 )
 def test_of_a_class_that_says_nothing_the_controller_is_known_that_would_fail_every_request(
     controller: str, *, expected: bool | None
@@ -236,9 +237,40 @@ def test_of_a_class_that_says_nothing_the_controller_is_known_that_would_fail_ev
     world = World()
     route = {"kind": "HTTPRoute", "metadata": {"name": NAME, "generation": 1}, "spec": {}}
     ours = {"parentRef": {"name": "leeway", "namespace": "leeway"}, "controllerName": controller}
-    another = {"parentRef": {"name": "edge", "namespace": "leeway"}, "controllerName": "traefik.io/gateway-controller"}
+    another = {"parentRef": {"name": "edge", "namespace": "leeway"}, "controllerName": TRAEFIK}
     world.put(api.ROUTES, route | {"status": {"parents": [another, ours]}})
     assert mirrors(world, world) is expected
+
+
+@pytest.mark.parametrize(
+    ("said", "accepted"),
+    [
+        ({ENVOY: ("True", "Accepted"), TRAEFIK: ("False", "NoMatchingParent")}, True),
+        ({ENVOY: ("False", "NotAllowedByListeners"), TRAEFIK: ("False", "NoMatchingParent")}, False),
+        ({TRAEFIK: ("False", "NoMatchingParent")}, False),
+        ({}, None),
+    ],
+    ids=["served by another", "refused by another", "nobody else", "nobody"],
+)
+def test_a_controller_that_speaks_of_gateways_that_are_not_its_own_is_not_heard(
+    said: dict[str, tuple[str, str]], *, accepted: bool | None
+) -> None:
+    world = World()
+    parents = [
+        {
+            "parentRef": {"name": "leeway", "namespace": "leeway"},
+            "controllerName": controller,
+            "conditions": [{"type": "Accepted", "status": status, "reason": reason, "observedGeneration": 1}],
+        }
+        for controller, (status, reason) in said.items()
+    ]
+    route = {"kind": "HTTPRoute", "metadata": {"name": NAME, "generation": 1}, "spec": {}}
+    world.put(api.ROUTES, route | {"status": {"parents": parents}})
+    world.release(spec() | {"strategy": {"steps": [{"weight": 0, "shadow": True}]}})
+    seen = observe(world, world, rollout_of(world.body), None)
+    assert seen.route is not None
+    assert (seen.route.accepted, seen.route.followed) == (accepted, accepted is True)
+    assert seen.mirrors is (False if set(said) == {TRAEFIK} else None)
 
 
 def mirrors(world: World, cluster: api.Api) -> bool | None:

@@ -106,14 +106,26 @@ def _features(cluster: api.Api, rollout: Rollout) -> frozenset[str]:
 
 
 def _parents(route: Mapping[str, Any], rollout: Rollout) -> list[Mapping[str, Any]]:
-    """What is said of the route as one of the gateway that the wish names."""
+    """What is said of the route as one of the gateway that the wish names, by those who serve that gateway.
+
+    Some controllers (Traefik) speak for every parent of every route, and say of one that is another's that it matches
+    none of theirs. That is news only if nobody else has any.
+    """
     gateway, namespace = rollout.spec["endpoint"]["gateway"], rollout.namespace
     wished = (gateway["name"], gateway.get("namespace", namespace))
-    return [
+    said = [
         parent
         for parent in route.get("status", {}).get("parents", [])
         if (parent["parentRef"]["name"], parent["parentRef"].get("namespace", namespace)) == wished
     ]
+    return [parent for parent in said if not _is_anothers(parent)] or said
+
+
+def _is_anothers(parent: Mapping[str, Any]) -> bool:
+    return any(
+        condition["type"] == "Accepted" and condition["status"] != "True" and condition["reason"] == "NoMatchingParent"
+        for condition in parent.get("conditions", [])
+    )
 
 
 def _taken(routes: list[dict[str, Any]], rollout: Rollout) -> Mapping[str, str]:
