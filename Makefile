@@ -167,7 +167,7 @@ images-save: ## Images, SBOMs, values and checksums for a site without a way out
 	@$(supply) images-save "$(abspath $(FOLDER))"
 
 ##@ Checks
-check: lint types unit chart rules ## Lint, types, unit, contract, chart and rule tests; a few minutes, no cluster
+check: lint types unit chart rules terraform-check ## Lint, types, unit, contract, chart, rule and Terraform tests; a few minutes, no cluster
 actionlint = cd scripts && "$$LEEWAY_UV" run --quiet --frozen --group supply python -m supply actionlint
 conforms = "$$LEEWAY_UV" run --frozen check-jsonschema --quiet --builtin-schema
 lint: ## Ruff over everything, the import contracts of each package; scripts, container files, workflows, pipelines
@@ -187,7 +187,8 @@ chart: tools ## Rendered manifests: policy, schemas, one test per value
 	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/chart.xml tests/chart tests/delivery
 rules: tools ## Alerts: when each fires and what it says, by promtool; whom it reaches, by Alertmanager; runbooks
 	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/rules.xml tests/rules tests/alertmanager
-terraform-test: tools ## terraform/: format, validity, mocked tests, and applies with helm and minikube stood in for
+terraform-test: terraform-check terraform-apply ## All of terraform/: what needs no cluster, and the platform on one
+terraform-check: tools ## terraform/: format, validity, mocked tests, and applies with helm and minikube stood in for
 	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/terraform.xml tests/terraform
 terraform-apply: tools ## The platform by Terraform on a cluster of its own: apply, an inference, plan, destroy; needs what `make up` built
 	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m infrastructure apply
@@ -205,4 +206,4 @@ e2e-traefik: ## What another gateway can do: the stories without mirrors, on a c
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up build test status node verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-apply terraform-schemas e2e e2e-traefik dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check kind promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help
+.PHONY: up build test status node verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-check terraform-apply terraform-schemas e2e e2e-traefik dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check kind promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help

@@ -1,20 +1,24 @@
-"""The commands behind the Makefile: python -m infrastructure program|schemas|costs."""
+"""The commands behind the Makefile: python -m infrastructure program|schemas|costs|apply."""
 
 import argparse
 import sys
 
-from infrastructure import costs, program, stand_in
+from cluster import prerequisites
+from infrastructure import costs, live, program, stand_in
 
 
 def main() -> int:
-    """Print where terraform is (building it if need be) or what environments cost; or read schemas anew."""
+    """Print where terraform is or what environments cost, read schemas anew, or prove the platform on a cluster."""
     parser = argparse.ArgumentParser(prog="infrastructure", description=__doc__)
-    parser.add_argument("command", choices=["program", "schemas", "costs"])
+    parser.add_argument("command", choices=["program", "schemas", "costs", "apply"])
     try:
         command = parser.parse_args().command
         if command == "program":
             sys.stderr.write("terraform: from PATH, or OpenTofu from its Go module (some minutes the first time)\n")
             print(program.find())
+        elif command == "apply":
+            prerequisites.check()
+            print(live.prove())
         elif command == "costs":
             print(costs.table(costs.environments()))
         else:

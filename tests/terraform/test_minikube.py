@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from cluster import paths
 from cluster.shell import CommandFailedError
 from terraform.conftest import Terraform
 from terraform.programs import Call, Programs
@@ -45,6 +46,16 @@ def test_one_apply_brings_the_cluster_and_then_the_platform(fresh: Terraform, pr
     for before, after in [("cert-manager", "kserve"), ("kserve-crd", "kserve"), ("envoy-gateway", "leeway-cluster")]:
         assert installed.index(before) < installed.index(after)
     assert installed[-1] == "leeway"
+
+
+def test_the_gateway_is_where_helm_test_asks(fresh: Terraform, programs: Programs) -> None:
+    """As in the values for a laptop: at the listener's port of an address that there is without a load balancer."""
+    fresh(ROOT, *APPLY)
+    (leeway,) = [call for call in programs.calls() if call.arguments[:3] == ["upgrade", "--install", "leeway"]]
+    laptop = yaml.safe_load((paths.REPOSITORY / "deploy/values-minikube.yaml").read_text(encoding="utf-8"))
+    service_type = yaml.safe_load(leeway.stdin)["gateway"]["envoy"]["serviceType"]
+    assert service_type == laptop["gateway"]["envoy"]["serviceType"] == "ClusterIP"
+    assert "port-forward --namespace envoy-gateway-system" in fresh(ROOT, "output", "-raw", "call")
 
 
 def test_a_second_apply_changes_nothing(fresh: Terraform, programs: Programs) -> None:

@@ -35,6 +35,22 @@ def test_the_monitoring_stack_is_the_one_of_the_pinned_operator() -> None:
     assert (defaults()["kube_prometheus_stack"], monitoring.release("prometheus-operator")) == ("90.2.0", "0.93.0")
 
 
+def test_the_metrics_adapter_is_the_one_of_the_built_in_cluster() -> None:
+    """Chart 5.3.0 is the one of prometheus-adapter 0.12.0."""
+    assert (defaults()["prometheus_adapter"], versions.modules()["prometheus-adapter"].version) == ("5.3.0", "v0.12.0")
+
+
+def test_the_metrics_adapter_is_told_what_it_is_told_on_the_built_in_cluster() -> None:
+    told = (SOURCE / "modules/platform/releases.tf").read_text(encoding="utf-8")
+    proven = (paths.REPOSITORY / "scripts/cluster/addons/manifests/prometheus-adapter.yaml").read_text(encoding="utf-8")
+    interval = re.search(r'metricsRelistInterval = "(\w+)"', told)
+    more = re.search(r'extraArguments +=\s+\["(.*)"\]', told)
+    assert interval
+    assert more
+    assert f"--metrics-relist-interval={interval[1]}\n" in proven
+    assert f"{more[1]}\n" in proven
+
+
 def test_minikube_runs_the_kubernetes_that_everything_was_proven_on() -> None:
     for file in ("modules/minikube/variables.tf", "environments/minikube/variables.tf"):
         assert versions.kubernetes() in re.findall(r'"(1\.\d+\.\d+)"', (SOURCE / file).read_text(encoding="utf-8"))

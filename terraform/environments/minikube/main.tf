@@ -22,8 +22,9 @@ module "platform" {
   values     = { leeway = var.values }
   small      = true
   monitoring = var.monitoring
-  # minikube gives a LoadBalancer no address unless `minikube tunnel` runs.
-  gateway = { service_type = "NodePort" }
+  # An address inside the cluster, at which `helm test` asks; the output `call` leads to it from here. minikube gives a
+  # LoadBalancer none unless `minikube tunnel` runs, and a NodePort is not at the listener's port.
+  gateway = { service_type = "ClusterIP" }
 
   depends_on = [module.minikube]
 }

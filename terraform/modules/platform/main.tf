@@ -32,6 +32,22 @@ resource "helm_release" "monitoring" {
   max_history      = 5
 }
 
+# The custom metrics API, with a certificate of cert-manager's.
+resource "helm_release" "prometheus_adapter" {
+  count = var.install && local.parts.prometheus_adapter ? 1 : 0
+
+  name             = "prometheus-adapter"
+  namespace        = local.releases.prometheus-adapter.namespace
+  create_namespace = true
+  chart            = local.releases.prometheus-adapter.chart
+  version          = local.releases.prometheus-adapter.version
+  values           = local.releases.prometheus-adapter.values
+  timeout          = var.timeout_seconds
+  max_history      = 5
+
+  depends_on = [helm_release.cert_manager, helm_release.monitoring]
+}
+
 ################################################################################
 # Traffic
 ################################################################################
@@ -114,7 +130,9 @@ resource "terraform_data" "models_are_gone" {
     command = "sleep 30"
   }
 
-  depends_on = [helm_release.cert_manager, helm_release.cluster, helm_release.kserve, helm_release.monitoring]
+  depends_on = [
+    helm_release.cert_manager, helm_release.cluster, helm_release.kserve, helm_release.monitoring, helm_release.prometheus_adapter,
+  ]
 }
 
 resource "helm_release" "leeway" {

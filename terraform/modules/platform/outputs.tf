@@ -21,6 +21,6 @@ output "objects" {
 output "installed" {
   description = "Version of each part that this module installs, by release."
   value = { for release in concat(
-    helm_release.cert_manager, helm_release.monitoring, helm_release.envoy_gateway, helm_release.kserve_crd, helm_release.kserve, helm_release.leeway,
+    helm_release.cert_manager, helm_release.monitoring, helm_release.prometheus_adapter, helm_release.envoy_gateway, helm_release.kserve_crd, helm_release.kserve, helm_release.leeway,
   ) : release.name => release.version }
 }

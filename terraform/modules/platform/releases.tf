@@ -7,6 +7,8 @@ locals {
   # By index, since a condition would turn the bool into text, which the chart's schema refuses.
   watched = ["auto", true][var.parts.monitoring ? 1 : 0]
 
+  parts = merge(var.parts, { prometheus_adapter = var.parts.prometheus_adapter && !var.small })
+
   every_release = {
     cert-manager = {
       part      = "cert_manager"
@@ -21,6 +23,13 @@ locals {
       chart     = var.charts.kube_prometheus_stack
       version   = var.versions.kube_prometheus_stack
       values    = compact([yamlencode(local.kube_prometheus_stack), var.values.kube_prometheus_stack])
+    }
+    prometheus-adapter = {
+      part      = "prometheus_adapter"
+      namespace = "monitoring"
+      chart     = var.charts.prometheus_adapter
+      version   = var.versions.prometheus_adapter
+      values    = compact([yamlencode(local.prometheus_adapter), var.values.prometheus_adapter])
     }
     envoy-gateway = {
       part      = "envoy_gateway"
@@ -59,7 +68,7 @@ locals {
       # A chart in a folder has the version that lies there.
       version = startswith(release.chart, "oci://") ? release.version : null
       values  = release.values
-    } if var.parts[release.part]
+    } if local.parts[release.part]
   }
 
   # What no chart of the parts brings.
@@ -153,6 +162,19 @@ locals {
       }
     }
   }
+
+  # What the autoscaler of a slot asks for beside CPU (docs/scaling.md): the rules are those that Leeway's chart ships, the
+  # rest is as the built-in cluster has it.
+  prometheus_adapter = merge(yamldecode(file("${path.module}/../../../charts/leeway/files/prometheus-adapter.yaml")), {
+    # The address has its port; the chart would add one.
+    prometheus = { url = local.prometheus_url, port = 0 }
+    # What it does not know yet is not there for an autoscaler; what is silent for a while stays known.
+    metricsRelistInterval = "15s"
+    extraArguments        = ["--metrics-max-age=10m"]
+    # Or else the API server would take any answer for the adapter's.
+    certManager = { enabled = true }
+    resources   = { requests = { cpu = "10m", memory = "64Mi" }, limits = { memory = "192Mi" } }
+  })
 
   envoy_gateway = {
     deployment = { envoyGateway = { resources = { requests = { cpu = "50m", memory = "128Mi" }, limits = { memory = "1024Mi" } } } }

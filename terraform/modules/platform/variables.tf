@@ -5,11 +5,12 @@
 variable "parts" {
   description = "Which parts are installed. Set one to `false` where the cluster has it already."
   type = object({
-    cert_manager  = optional(bool, true)
-    monitoring    = optional(bool, true)
-    envoy_gateway = optional(bool, true)
-    kserve        = optional(bool, true)
-    leeway        = optional(bool, true)
+    cert_manager       = optional(bool, true)
+    monitoring         = optional(bool, true)
+    prometheus_adapter = optional(bool, true)
+    envoy_gateway      = optional(bool, true)
+    kserve             = optional(bool, true)
+    leeway             = optional(bool, true)
   })
   default  = {}
   nullable = false
@@ -20,6 +21,7 @@ variable "versions" {
   type = object({
     cert_manager          = optional(string, "v1.21.2")
     kube_prometheus_stack = optional(string, "90.2.0")
+    prometheus_adapter    = optional(string, "5.3.0")
     envoy_gateway         = optional(string, "v1.9.1")
     kserve                = optional(string, "v0.20.0")
     leeway                = optional(string, "0.2.0")
@@ -38,6 +40,7 @@ variable "charts" {
   type = object({
     cert_manager          = optional(string, "oci://quay.io/jetstack/charts/cert-manager")
     kube_prometheus_stack = optional(string, "oci://ghcr.io/prometheus-community/charts/kube-prometheus-stack")
+    prometheus_adapter    = optional(string, "oci://ghcr.io/prometheus-community/charts/prometheus-adapter")
     envoy_gateway         = optional(string, "oci://docker.io/envoyproxy/gateway-helm")
     kserve_crd            = optional(string, "oci://ghcr.io/kserve/charts/kserve-crd")
     kserve                = optional(string, "oci://ghcr.io/kserve/charts/kserve-resources")
@@ -57,6 +60,7 @@ variable "values" {
   type = object({
     cert_manager          = optional(string, "")
     kube_prometheus_stack = optional(string, "")
+    prometheus_adapter    = optional(string, "")
     envoy_gateway         = optional(string, "")
     kserve                = optional(string, "")
     leeway                = optional(string, "")
@@ -136,8 +140,8 @@ variable "prometheus_url" {
   nullable    = false
 
   validation {
-    condition     = var.prometheus_url == "" ? var.parts.monitoring || !var.parts.leeway : can(regex("^https?://", var.prometheus_url)) && !var.parts.monitoring
-    error_message = "Without parts.monitoring, prometheus_url is the http(s):// address of another Prometheus, since no rollout moves without evidence; with it, prometheus_url is empty."
+    condition     = var.prometheus_url == "" ? var.parts.monitoring || !(var.parts.leeway || var.parts.prometheus_adapter && !var.small) : can(regex("^https?://", var.prometheus_url)) && !var.parts.monitoring
+    error_message = "Without parts.monitoring, prometheus_url is the http(s):// address of another Prometheus, since no rollout moves and no autoscaler is answered without one; with it, prometheus_url is empty."
   }
 }
 
@@ -162,7 +166,7 @@ variable "monitoring" {
 ################################################################################
 
 variable "small" {
-  description = "Fits everything into a node of 4 GB: KServe's kinds without their schemas (the API server keeps each schema in memory), the native drift detector, none of the alerts about the cluster itself."
+  description = "Fits everything into a node of 4 GB: KServe's kinds without their schemas (the API server keeps each schema in memory), the native drift detector, no prometheus-adapter (slots scale by CPU alone), none of the alerts about the cluster itself."
   type        = bool
   default     = false
   nullable    = false

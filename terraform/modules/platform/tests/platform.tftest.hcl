@@ -9,6 +9,7 @@ run "everything_in_the_versions_of_the_defaults" {
       kserve-crd            = "v0.20.0"
       kube-prometheus-stack = "90.2.0"
       leeway                = "0.2.0"
+      prometheus-adapter    = "5.3.0"
     }
     error_message = "A default platform installs each part in its default version."
   }
@@ -49,6 +50,23 @@ run "everything_in_the_versions_of_the_defaults" {
   }
 }
 
+run "autoscalers_are_answered" {
+  assert {
+    condition     = yamldecode(helm_release.prometheus_adapter[0].values[0]).rules == yamldecode(file("../../../charts/leeway/files/prometheus-adapter.yaml")).rules
+    error_message = "The adapter makes the metrics that the autoscalers of Leeway's chart ask for."
+  }
+
+  assert {
+    condition     = yamldecode(helm_release.prometheus_adapter[0].values[0]).prometheus == { url = output.prometheus_url, port = 0 }
+    error_message = "The adapter asks the Prometheus that rollouts ask."
+  }
+
+  assert {
+    condition     = yamldecode(helm_release.prometheus_adapter[0].values[0]).certManager.enabled
+    error_message = "The API server checks whom it asks."
+  }
+}
+
 run "no_password_passes_through_terraform" {
   assert {
     condition     = yamldecode(helm_release.monitoring[0].values[0]).grafana.enabled == false
@@ -74,7 +92,7 @@ run "grafana_takes_its_password_from_a_secret" {
 
 run "what_the_cluster_has_already_is_left_alone" {
   variables {
-    parts          = { cert_manager = false, monitoring = false, envoy_gateway = false, kserve = false }
+    parts          = { cert_manager = false, monitoring = false, prometheus_adapter = false, envoy_gateway = false, kserve = false }
     prometheus_url = "http://prometheus.observability.svc:9090"
   }
 
@@ -91,6 +109,18 @@ run "what_the_cluster_has_already_is_left_alone" {
   assert {
     condition     = [for each in output.objects : yamldecode(each).kind] == ["Namespace"]
     error_message = "The GatewayClass belongs to whoever installs the gateway's controller."
+  }
+}
+
+run "another_prometheus_is_asked_by_all" {
+  variables {
+    parts          = { monitoring = false }
+    prometheus_url = "http://prometheus.observability.svc:9090"
+  }
+
+  assert {
+    condition     = yamldecode(helm_release.prometheus_adapter[0].values[0]).prometheus.url == "http://prometheus.observability.svc:9090"
+    error_message = "Autoscalers and rollouts look at the same Prometheus."
   }
 }
 
@@ -119,7 +149,7 @@ run "described_and_not_installed" {
   }
 
   assert {
-    condition     = toset(keys(output.releases)) == toset(["cert-manager", "envoy-gateway", "kserve", "kserve-crd", "leeway"])
+    condition     = toset(keys(output.releases)) == toset(["cert-manager", "envoy-gateway", "kserve", "kserve-crd", "leeway", "prometheus-adapter"])
     error_message = "The parts that are not switched off are described."
   }
 }
@@ -142,6 +172,17 @@ run "a_small_platform" {
   assert {
     condition     = yamldecode(helm_release.monitoring[0].values[0]).defaultRules.create == false
     error_message = "A small platform does without the rules about the cluster itself."
+  }
+}
+
+run "a_small_platform_scales_by_cpu_alone" {
+  variables {
+    small = true
+  }
+
+  assert {
+    condition     = !contains(keys(output.installed), "prometheus-adapter") && !contains(keys(output.releases), "prometheus-adapter")
+    error_message = "A small platform does without prometheus-adapter."
   }
 }
 
@@ -201,6 +242,16 @@ run "no_rollouts_without_a_prometheus" {
 
   variables {
     parts = { monitoring = false }
+  }
+
+  expect_failures = [var.prometheus_url]
+}
+
+run "no_answers_for_autoscalers_without_a_prometheus" {
+  command = plan
+
+  variables {
+    parts = { monitoring = false, leeway = false }
   }
 
   expect_failures = [var.prometheus_url]
