@@ -8,11 +8,14 @@ import zipfile
 import pytest
 import yaml
 
+from chart.kserve_schemas import CrdLoader
 from chart.rendering import CHART, EVERYTHING, ROOT, Manifest, Render, Rendered, run_helm
 
 # Where each module keeps the CRDs that the chart's objects are made of.
 CRD_FILES = {
-    "kserve": ("config/crd/full/serving.kserve.io_servingruntimes.yaml",),
+    "kserve": tuple(
+        f"config/crd/full/serving.kserve.io_{kind}.yaml" for kind in ("inferenceservices", "servingruntimes")
+    ),
     "gateway-api": tuple(
         f"config/crd/standard/gateway.networking.k8s.io_{kind}.yaml" for kind in ("gateways", "httproutes")
     ),
@@ -26,13 +29,6 @@ CRD_FILES = {
         for kind in ("alertmanagerconfigs", "podmonitors", "prometheusrules")
     ),
 }
-
-
-class CrdLoader(yaml.CSafeLoader):
-    """Reads `=`, a kind of matcher, as text; PyYAML takes it for a type of YAML 1.1 that it does not know."""
-
-
-CrdLoader.add_constructor("tag:yaml.org,2002:value", CrdLoader.construct_yaml_str)
 
 
 @pytest.fixture(scope="session")
