@@ -1,4 +1,4 @@
-"""Requests that wait for their turn count: they are what an autoscaler and an alert ask for."""
+"""Requests that wait for their turn count, and so does how long: autoscaler, alerts and gates ask for both."""
 
 import asyncio
 import http.client
@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import httpx
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from leeway_serving.http import Limits
@@ -23,6 +24,9 @@ from leeway_serving.signature import Tensors
 BODY = b'{"rows": [{"delay": 20.5, "wind": null, "carrier": "B6"}]}'
 PATIENCE = 30
 WAITING = 4
+HOLD = 0.3
+"""Seconds for which the model keeps the others waiting; more than the bound `QUICK`."""
+QUICK = "0.2"
 
 
 class Stepped(Model):
@@ -39,7 +43,7 @@ class Stepped(Model):
         return self._model.predict(tensors, outputs)
 
 
-def test_requests_that_wait_for_the_model_are_in_flight(served: Served) -> None:
+def test_requests_that_wait_for_the_model_are_in_flight_and_their_latency_knows(served: Served) -> None:
     model = Stepped(served.model)
     seen: list[float] = []
     settings = _settings()
@@ -47,7 +51,9 @@ def test_requests_that_wait_for_the_model_are_in_flight(served: Served) -> None:
     client.start()
     asyncio.run(serve(settings, started=time.perf_counter(), load=lambda *_, **__: replace(served, model=model)))
     client.join()
-    assert seen == [WAITING, 0]
+    in_flight, at_last, slow = seen
+    assert (in_flight, at_last) == (WAITING, 0)
+    assert slow >= WAITING  # and the one that they waited for, if sending took as long
 
 
 def _ask(settings: Settings, model: Stepped, seen: list[float]) -> None:
@@ -62,6 +68,7 @@ def _ask(settings: Settings, model: Stepped, seen: list[float]) -> None:
         model.may_go_on.release()
         assert model.entered.acquire(timeout=PATIENCE)
         seen.append(_in_flight(settings.metrics_port))
+        time.sleep(HOLD)
         model.may_go_on.release(WAITING)
         for connection in connections:
             assert connection.getresponse().read()
@@ -70,6 +77,7 @@ def _ask(settings: Settings, model: Stepped, seen: list[float]) -> None:
         while _in_flight(settings.metrics_port) > 0:  # the last one leaves a moment after its answer
             assert time.monotonic() < deadline, "what was answered is in flight still"
         seen.append(0)
+        seen.append(_slow(settings.metrics_port))
     finally:
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -92,10 +100,21 @@ def _connected(port: int) -> http.client.HTTPConnection:
 
 
 def _in_flight(port: int) -> float:
-    text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE).text
-    families = {family.name: family for family in text_string_to_metric_families(text)}
-    (sample,) = families["leeway_inference_in_flight"].samples
+    (sample,) = _scraped(port)["leeway_inference_in_flight"].samples
     return sample.value
+
+
+def _slow(port: int) -> float:
+    """Returns how many requests took longer than `QUICK`."""
+    samples = _scraped(port)["leeway_inference_request_duration_seconds"].samples
+    (everything,) = (sample.value for sample in samples if sample.name.endswith("_count"))
+    (quick,) = (sample.value for sample in samples if sample.labels.get("le") == QUICK)
+    return everything - quick
+
+
+def _scraped(port: int) -> dict[str, Metric]:
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE).text
+    return {family.name: family for family in text_string_to_metric_families(text)}
 
 
 def _settings() -> Settings:

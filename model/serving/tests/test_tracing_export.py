@@ -9,9 +9,9 @@ import pytest
 
 from leeway_serving.tracing.otlp import Export, OtlpTracer
 
-REQUESTS = 1000
-SPANS = 3
-"""Of a request: itself and two stages."""
+REQUESTS = 750
+SPANS = 4
+"""Of a request: itself and three stages."""
 
 
 class Slow(BaseHTTPRequestHandler):
@@ -47,7 +47,7 @@ def test_what_does_not_fit_is_lost_and_counted(slow: HTTPServer, caplog: pytest.
     for number in range(REQUESTS):
         if number == 1:
             slow.asked.wait()  # type: ignore[attr-defined] # the first batch is under way, the others have to wait
-        trace = tracer.begin("POST /", None)
+        trace = tracer.begin("POST /", None, 0.0)
         trace.enter("read")
         trace.enter("respond")
         trace.end({})

@@ -12,6 +12,7 @@ from leeway_serving import __version__
 from leeway_serving.capture.events import Inference
 from leeway_serving.errors import RequestError
 from leeway_serving.http import (
+    RECEIVED,
     Admission,
     Admitted,
     ClientGoneError,
@@ -116,7 +117,7 @@ class Application:
             metrics: counts answers.
             capture: takes the inferences whose body was read, whatever was answered; None if nobody wants them.
             tracer: traces some of the inferences; None if nobody wants traces.
-            clock: monotonic, in seconds.
+            clock: `time.perf_counter()`, or what stands for it; in seconds.
             wall: the time of day, in epoch seconds.
         """
         self._name = model
@@ -158,14 +159,16 @@ class Application:
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answers one HTTP request."""
-        started = self._clock()
+        now = self._clock()
+        # Whoever calls the application without a connection has not let it wait.
+        started = scope.get("state", {}).get(RECEIVED, now)
         headers: Headers = dict(scope["headers"])
         given_id = request_id(headers)
         path, method = scope["path"], scope["method"]
         route = self._routes.get(path)
         protocol = "" if route is None or method != route.method else route.protocol
         counted = bool(protocol) and b"x-leeway-probe" not in headers
-        trace = self._trace(counted, method, path, headers)
+        trace = self._trace(counted, method, path, headers, now - started)
         call = _Call(path, method, headers, given_id.decode(), trace)
         common = [(b"x-request-id", given_id), (b"x-leeway-version", self._version)]
         status = 200
@@ -197,10 +200,17 @@ class Application:
         if counted:
             self._report(call, protocol, answer, status, started)
 
-    def _trace(self, wanted: bool, method: str, path: str, headers: Headers) -> Trace:  # noqa: FBT001 - the only caller's
+    def _trace(
+        self,
+        wanted: bool,  # noqa: FBT001 - the only caller's
+        method: str,
+        path: str,
+        headers: Headers,
+        waited: float,
+    ) -> Trace:
         if self._tracer is None or not wanted:
             return UNTRACED
-        return self._tracer.begin(f"{method} {path}", headers.get(b"traceparent"))
+        return self._tracer.begin(f"{method} {path}", headers.get(b"traceparent"), waited)
 
     def _report(self, call: _Call, protocol: str, answer: _Answer, status: int, started: float) -> None:
         """Tells the trace, capture and, if it listens, the log of what was answered."""

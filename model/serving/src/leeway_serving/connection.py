@@ -1,12 +1,13 @@
 """One client's connection: uvicorn's, with an end to what may be sent outside a body, and errors in JSON."""
 
 import asyncio
+import time
 from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from leeway_serving.http import error_body
+from leeway_serving.http import RECEIVED, error_body
 
 HEAD_BYTES = 64 * 2**10
 """Of a request's head, of its trailers, or between two pieces of a body."""
@@ -70,6 +71,8 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The last byte of a head."""
         self._head_is_whole()
+        # Here and not where the request is answered: its turn comes when those before it have been.
+        self.scope["state"][RECEIVED] = time.perf_counter()
         super().on_headers_complete()
         if len(self.pipeline) > PIPELINED:
             raise _TooManyPipelinedError

@@ -16,6 +16,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = Mapping[bytes, bytes]
 
+RECEIVED = "leeway.received"
+"""In the state of a request's scope: `time.perf_counter()` of the last byte of its head."""
+
 _REQUEST_ID = re.compile(rb"[!-~]{1,128}")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _LINGER_SECONDS = 5.0

@@ -64,7 +64,7 @@ class OtlpTracer:
         self._draw = draw
         self._clock = clock
 
-    def begin(self, name: str, traceparent: bytes | None) -> Trace:
+    def begin(self, name: str, traceparent: bytes | None, waited: float) -> Trace:
         """As `Tracer` says."""
         parent = parent_of(traceparent)
         if not is_traced(parent, self._draw(), self._sample_ratio):
@@ -75,21 +75,22 @@ class OtlpTracer:
                 parent.trace_id, parent.span_id, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED)
             )
             context = set_span_in_context(NonRecordingSpan(sender))
-        span = self._recorder.start_span(name, context, SpanKind.SERVER, self._attributes, start_time=self._clock())
-        return _Recorded(self._recorder, span, self._clock)
+        received = self._clock() - round(waited * 1e9)
+        span = self._recorder.start_span(name, context, SpanKind.SERVER, self._attributes, start_time=received)
+        return _Recorded(self._recorder, span, received, self._clock)
 
 
 class _Recorded:
     """A request that is traced. Of its stages only the times are taken; the spans are made when it is over."""
 
-    def __init__(self, recorder: Recorder, span: Span, clock: Callable[[], int]) -> None:
+    def __init__(self, recorder: Recorder, span: Span, received: int, clock: Callable[[], int]) -> None:
         context = span.get_span_context()
         self.id = f"{context.trace_id:032x}"
         self.traceparent = f"00-{self.id}-{context.span_id:016x}-01"
         self._recorder = recorder
         self._span = span
         self._clock = clock
-        self._stages: list[tuple[str, int]] = []
+        self._stages = [("wait", received)]
 
     def enter(self, stage: str) -> None:
         """As `Trace` says."""

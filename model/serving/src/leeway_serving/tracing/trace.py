@@ -27,12 +27,13 @@ class Trace(Protocol):
 class Tracer(Protocol):
     """What decides whether a request is traced."""
 
-    def begin(self, name: str, traceparent: bytes | None) -> Trace:
-        """A request begins.
+    def begin(self, name: str, traceparent: bytes | None, waited: float) -> Trace:
+        """A request begins to be answered.
 
         Args:
             name: method and route.
             traceparent: its header, whatever it says.
+            waited: for its turn, in seconds; its first stage.
         """
 
 
