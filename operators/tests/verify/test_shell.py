@@ -184,13 +184,17 @@ def test_a_way_that_is_refused_or_broken_is_told() -> None:
 @pytest.mark.parametrize(("seconds", "looks"), [(0.0, 1), (25.0, 3), (60.0, 4)])
 def test_what_is_missing_is_looked_for_again_for_as_long_as_is_asked(seconds: float, looks: int) -> None:
     gap, none = (
-        [Finding(kind="target", what="t", verdict="missing")],
+        [Finding(kind="target", what="t", verdict="missing", why="it is down")],
         [Finding(kind="target", what="t", verdict="found")],
     )
     answers = [gap, gap, gap, none]
     slept: list[float] = []
-    found = patient(lambda: answers.pop(0), seconds, monotonic=lambda: sum(slept), sleep=slept.append)
+    told: list[str] = []
+    found = patient(lambda: answers.pop(0), seconds, told.append, monotonic=lambda: sum(slept), sleep=slept.append)
     assert len(slept) == looks - 1
+    assert told == [
+        f"1 missing, as t (it is down); looking again for {seconds - 10 * n:.0f} s at most" for n in range(looks - 1)
+    ]
     assert found == (none if looks == 4 else gap)
 
 

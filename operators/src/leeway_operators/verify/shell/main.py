@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     outcomes: list[Followed] = []
     try:
         session = connect(options.namespace, options.release, options.context, options.prometheus_url)
-        findings = patient(session.look, options.patience, monotonic=time.monotonic, sleep=time.sleep)
+        findings = patient(session.look, options.patience, _tell, monotonic=time.monotonic, sleep=time.sleep)
         if options.inject:
             outcomes = session.inject(options.inject, options.inbox_url, _tell)
     except kubernetes.config.ConfigException as error:
@@ -89,27 +89,33 @@ def main(argv: Sequence[str] | None = None) -> None:
         say(report.document(findings, outcomes))
     else:
         say("\n\n".join([report.table(findings), *([report.followed(outcomes)] if outcomes else [])]))
-    sys.exit(_GAPS if _gap(findings) or any(one.gap for one in outcomes) else 0)
+    sys.exit(_GAPS if _missing(findings) or any(one.gap for one in outcomes) else 0)
 
 
 def patient(
     look: Callable[[], list[Finding]],
     seconds: float,
+    tell: Callable[[str], None],
     *,
     monotonic: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> list[Finding]:
-    """What `look` finds, or finds again within some seconds, as soon as there is no gap."""
+    """What `look` finds, or finds again within some seconds, as soon as there is no gap.
+
+    `tell` hears what is waited for.
+    """
     end = monotonic() + seconds
     findings = look()
-    while _gap(findings) and monotonic() + _PAUSE <= end:
+    while (gaps := _missing(findings)) and monotonic() + _PAUSE <= end:
+        left = end - monotonic()
+        tell(f"{len(gaps)} missing, as {gaps[0].what} ({gaps[0].why}); looking again for {left:.0f} s at most")
         sleep(_PAUSE)
         findings = look()
     return findings
 
 
-def _gap(findings: Iterable[Finding]) -> bool:
-    return any(finding.verdict == "missing" for finding in findings)
+def _missing(findings: Iterable[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.verdict == "missing"]
 
 
 def _tell(line: str) -> None:
