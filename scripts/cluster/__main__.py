@@ -12,6 +12,7 @@ from pathlib import Path
 from cluster import demo, forward, lifecycle, paths, prerequisites, second, up
 from cluster.addons import monitoring
 from cluster.addons.kube import Kube
+from cluster.context import command as elsewhere
 from cluster.fetch import debian, tools
 from cluster.progress import Step, run_steps
 from cluster.shell import run
@@ -20,7 +21,7 @@ from cluster.shell import run
 def main() -> int:
     """Run one command; failures print their cause and the next command to try."""
     parser = argparse.ArgumentParser(prog="cluster", description=__doc__)
-    parser.add_argument("command", choices=sorted([*_COMMANDS, "load"]))
+    parser.add_argument("command", choices=sorted({*_COMMANDS, *elsewhere.COMMANDS, "load"}))
     parser.add_argument("archives", nargs="*", type=Path, metavar="ARCHIVE", help="of load: image archives")
     arguments = parser.parse_args()
     command = arguments.command
@@ -28,7 +29,9 @@ def main() -> int:
         parser.error("image archives are what load takes, and nothing else does")
     cluster = up.context_from_environment()
     try:
-        if command == "load":
+        if wish := elsewhere.asked(os.environ, command):
+            print(elsewhere.run(wish, os.environ, command))
+        elif command == "load":
             _load(cluster, arguments.archives)
         else:
             _COMMANDS[command](cluster)
@@ -36,7 +39,7 @@ def main() -> int:
         sys.stderr.write(f"\nmake {command} was interrupted; it goes on from there when called again\n")
         return 130
     except (RuntimeError, OSError, ValueError) as error:
-        sys.stderr.write(f"\nmake {command} failed.\n{error}\n\nnext: {_NEXT.get(command, 'make help')}\n")
+        sys.stderr.write(f"\nmake {command} failed.\n{error}\n\nnext: {_next(command)}\n")
         return 1
     return 0
 
@@ -165,6 +168,14 @@ _COMMANDS = {
     "tools": _tools,
     "clean": _clean,
 }
+
+
+def _next(command: str) -> str:
+    if os.environ.get("CONTEXT"):
+        return "docs/clusters.md says what a cluster has to have"
+    return _NEXT.get(command, "make help")
+
+
 _NEXT = {
     "up": "make up goes on from where it failed; make status shows what runs",
     "build": "make build goes on from where it failed",

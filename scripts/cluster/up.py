@@ -25,7 +25,7 @@ from images.build import build as build_image
 OUR_IMAGES = FULL.images
 CHART = paths.REPOSITORY / "charts/leeway"
 # Baseline, not restricted: KServe's modelcar sidecar sets a user but drops nothing.
-_NAMESPACE = {
+NAMESPACE = {
     "apiVersion": "v1",
     "kind": "Namespace",
     "metadata": {
@@ -107,14 +107,23 @@ def endpoint(cluster: paths.ClusterPaths) -> Endpoint:
     address = kube.kubectl(
         "get", "gateway", demo.RELEASE, gateway, "--output=jsonpath={.status.addresses[0].value}"
     ).strip()
+    authority = cluster.state / "gateway-ca.crt"
+    authority.write_bytes(gateway_authority(kube))
+    return Endpoint(demo.HOSTNAME, address, authority)
+
+
+def gateway_authority(kube: Kube) -> bytes:
+    """Return who vouches for the release's Gateway, as PEM.
+
+    Raises:
+        CommandFailedError: the gateway or its certificate is not there.
+    """
+    gateway = f"--namespace={demo.NAMESPACE}"
     secret = kube.kubectl(
         "get", "gateway", demo.RELEASE, gateway,
         "--output=jsonpath={.spec.listeners[0].tls.certificateRefs[0].name}",
     ).strip()  # fmt: skip
-    encoded = kube.kubectl("get", "secret", secret, gateway, r"--output=jsonpath={.data.ca\.crt}")
-    authority = cluster.state / "gateway-ca.crt"
-    authority.write_bytes(base64.b64decode(encoded))
-    return Endpoint(demo.HOSTNAME, address, authority)
+    return base64.b64decode(kube.kubectl("get", "secret", secret, gateway, r"--output=jsonpath={.data.ca\.crt}"))
 
 
 def values(
@@ -244,7 +253,7 @@ def _link_tools(cluster: paths.ClusterPaths) -> None:
 def _install(cluster: paths.ClusterPaths, parts: Parts, kube: Kube, step: Step) -> None:
     chosen = values(parts.built, _model(parts), parts.profile, parts.gateway_api)
     (cluster.state / "values.yaml").write_text(yaml.safe_dump(chosen, sort_keys=False), encoding="utf-8")
-    kube.apply([_NAMESPACE])
+    kube.apply([NAMESPACE])
     # Whoever takes this kubeconfig came for the model: plain `kubectl leeway status` shows it.
     kube.kubectl("config", "set-context", "--current", f"--namespace={demo.NAMESPACE}")
     kube.helm_install(demo.RELEASE, CHART, namespace=demo.NAMESPACE, values=chosen)

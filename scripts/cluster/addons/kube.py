@@ -19,10 +19,17 @@ _FIELD_MANAGER = "leeway-cluster"
 
 @dataclass(frozen=True)
 class Kube:
-    """A cluster as its administrator sees it. `tools` is the folder with kubectl and helm."""
+    """A cluster as its administrator sees it.
+
+    Attributes:
+        kubeconfig: as the variable KUBECONFIG has it.
+        tools: the folder with kubectl and helm.
+        context: which of the kubeconfig's; empty is its current one.
+    """
 
     kubeconfig: Path
     tools: Path = field(default_factory=lambda: paths.cache() / "tools")
+    context: str = ""
 
     def kubectl(self, *arguments: str | Path, stdin: str | None = None) -> str:
         """Run kubectl and return what it printed.
@@ -30,7 +37,8 @@ class Kube:
         Raises:
             CommandFailedError: it failed; the message carries the API server's.
         """
-        return run([self.tools / "kubectl", *arguments], env={"KUBECONFIG": str(self.kubeconfig)}, stdin=stdin)
+        chosen = [f"--context={self.context}"] if self.context else []
+        return run([self.tools / "kubectl", *chosen, *arguments], env={"KUBECONFIG": str(self.kubeconfig)}, stdin=stdin)
 
     def apply(self, manifests: str | Path | Iterable[Manifest]) -> list[str]:
         """Apply manifests (YAML, a folder of it, or documents) and return the objects' names ("kind.group/name").
@@ -81,25 +89,34 @@ class Kube:
         self.kubectl("wait", what, f"--for={condition}", f"--namespace={namespace}", f"--timeout={seconds}s")
         step.wait("")
 
-    def helm_install(self, release: str, chart: Path, *, namespace: str, values: Mapping[str, Any]) -> None:
-        """Install or upgrade a release; hooks are awaited, the rest is the caller's to wait for."""
-        self._helm(
+    def helm_install(
+        self, release: str, chart: str | Path, *options: str, namespace: str, values: Mapping[str, Any]
+    ) -> None:
+        """Install or upgrade a release; hooks are awaited, the rest is the caller's to wait for, or of `options`."""
+        self.helm(
             "upgrade", "--install", release, chart, f"--namespace={namespace}", "--create-namespace",
-            "--timeout=2m", values=values,
+            "--timeout=2m", *options, values=values,
         )  # fmt: skip
 
     def render(self, release: str, chart: Path, *, namespace: str, values: Mapping[str, Any] | None = None) -> str:
         """Return the manifests of a chart, CRDs included, without asking the cluster."""
-        return self._helm("template", release, chart, f"--namespace={namespace}", "--include-crds", values=values or {})
+        return self.helm("template", release, chart, f"--namespace={namespace}", "--include-crds", values=values or {})
 
-    def _helm(self, *arguments: str | Path, values: Mapping[str, Any]) -> str:
+    def helm(self, *arguments: str | Path, values: Mapping[str, Any] | None = None) -> str:
+        """Run helm and return what it printed.
+
+        Raises:
+            CommandFailedError: it failed; the message is its own.
+        """
+        chosen = [f"--kube-context={self.context}"] if self.context else []
+        given = [] if values is None else ["--values=-"]
         # Its caches and repositories in a folder of their own: the user's helm is neither read nor changed.
         with tempfile.TemporaryDirectory() as home:
             folders = {f"HELM_{name}_HOME": f"{home}/{name.lower()}" for name in ("CACHE", "CONFIG", "DATA")}
             return run(
-                [self.tools / "helm", *arguments, "--values=-"],
+                [self.tools / "helm", *chosen, *arguments, *given],
                 env={"KUBECONFIG": str(self.kubeconfig), **folders},
-                stdin=yaml.safe_dump(dict(values)),
+                stdin=yaml.safe_dump(dict(values or {})),
             )
 
 
