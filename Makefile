@@ -33,7 +33,7 @@ test: ## Everything: check, then the end-to-end story on the built-in cluster; e
 	@# The trap: checks that fail leave nobody building. A build that is over cannot be ended, which is no failure.
 	@nice $(MAKE) build images >build/tests/build.log 2>&1 & building=$$!; trap 'kill $$building 2>/dev/null || true' EXIT; \
 	$(MAKE) check; wait $$building || { cat build/tests/build.log; exit 1; }
-	@$(MAKE) e2e
+	@BESIDE=terraform-apply $(MAKE) e2e
 	@python3 scripts/summary.py build/tests
 
 ##@ The cluster
@@ -167,7 +167,11 @@ images-save: ## Images, SBOMs, values and checksums for a site without a way out
 	@$(supply) images-save "$(abspath $(FOLDER))"
 
 ##@ Checks
-check: lint types unit chart rules terraform-check ## Lint, types, unit, contract, chart, rule and Terraform tests; a few minutes, no cluster
+# The suites two at a time, the long ones first; each one's output comes when it is over.
+SUITES = unit/operators chart unit/drift-detector unit/model/training rules terraform-check unit/model/serving \
+	unit/grafana unit/drift-detector/alibi unit/scripts unit/$(CONFORMANCE) unit/$(FAULTS)
+check: lint types tools ## Lint, types, unit, contract, chart, rule and Terraform tests; a few minutes, no cluster
+	@$(MAKE) --jobs=2 --output-sync=target $(SUITES)
 actionlint = cd scripts && "$$LEEWAY_UV" run --quiet --frozen --group supply python -m supply actionlint
 conforms = "$$LEEWAY_UV" run --frozen check-jsonschema --quiet --builtin-schema
 lint: ## Ruff over everything, the import contracts of each package; scripts, container files, workflows, pipelines
@@ -179,10 +183,11 @@ lint: ## Ruff over everything, the import contracts of each package; scripts, co
 	@for package in $(PACKAGES); do (cd $$package && echo "== import contracts: $$package" && "$$LEEWAY_UV" run --frozen --all-extras lint-imports); done
 types: ## mypy --strict in each package's own environment
 	@for package in $(PACKAGES) $(CONFORMANCE) $(FAULTS) scripts; do (cd $$package && echo "== types: $$package" && "$$LEEWAY_UV" run --frozen --all-extras mypy); done
+unit: $(filter unit/%,$(SUITES)) ## Unit and contract tests of each package
 # CI: Hypothesis then draws the same examples every time; `pytest` in a package still searches at random.
-unit: export CI := true
-unit: ## Unit and contract tests of each package
-	@for package in $(PACKAGES) $(CONFORMANCE) $(FAULTS) scripts; do (cd $$package && echo "== tests: $$package" && "$$LEEWAY_UV" run --frozen --all-extras pytest -q --junitxml="$(CURDIR)/build/tests/$$(basename $$package).xml"); done
+unit/%: export CI := true
+unit/%:
+	@cd $* && echo "== tests: $*" && "$$LEEWAY_UV" run --frozen --all-extras pytest -q --junitxml="$(CURDIR)/build/tests/$(notdir $*).xml"
 chart: tools ## Rendered manifests: policy, schemas, one test per value
 	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/chart.xml tests/chart tests/delivery
 rules: tools ## Alerts: when each fires and what it says, by promtool; whom it reaches, by Alertmanager; runbooks
@@ -196,6 +201,9 @@ terraform-schemas: ## Read anew what Terraform's providers take, from the bindin
 	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m infrastructure schemas
 e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 	@scripts/e2e.sh
+upgrade-test: export CLUSTER := upgrade
+upgrade-test: ## From chart 0.1.0 to this one and back under requests, on a cluster of its own; not part of make test (docs/upgrading.md)
+	@scripts/e2e.sh --junitxml=build/upgrade-test.xml tests/e2e/stories_upgrade.py
 e2e-traefik: export CLUSTER := traefik
 e2e-traefik: export GATEWAY := traefik
 e2e-traefik: ## What another gateway can do: the stories without mirrors, on a cluster of its own with Traefik (docs/gateways.md)
@@ -206,4 +214,4 @@ e2e-traefik: ## What another gateway can do: the stories without mirrors, on a c
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up build test status node verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-check terraform-apply terraform-schemas e2e e2e-traefik dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check kind promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help
+.PHONY: up build test status node verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-check terraform-apply terraform-schemas e2e e2e-traefik upgrade-test dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check kind promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help

@@ -13,6 +13,7 @@ PACKAGES = ("operators", "drift-detector", "drift-detector/alibi", "model/servin
 NAMED = {
     "Makefile": r"RELEASE(?: \?)?= ?(\S+)",
     "docker-compose.yml": r"image: leeway/[a-z-]+:(\S+)",
+    "README.md": r"leeway/\{onnx-server,drift-detector,operators\}:(\d[\d.]*\d)",
     "docs/supply-chain.md": r"RELEASE=(\S+)",
     "charts/leeway/values.yaml": r"appVersion, and (\S+)@sha256",
     "CHANGELOG.md": r"\A(?s:.*?)^## (\S+) ",
