@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The chart on kind, with images that Docker builds: the last release, if a tag says that there is one, out of REGISTRY,
-# then this checkout's over it, and `helm test` after each. build/model holds the bundle (make train).
+# The chart on kind, with images that Docker builds: the last release out of REGISTRY, or while no tag says that there is
+# one, chart 0.1.0 as it is kept, with this checkout's images, since its own were not published; then this checkout's over
+# it, and `helm test` after each. build/model holds the bundle (make train).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 for program in docker kind helm kubectl; do
@@ -72,6 +73,8 @@ released=$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || true)
 if [ -n "$released" ]; then
     install "oci://${REGISTRY:?}/charts/leeway" --version "${released#v}" --set images.registry="$REGISTRY"
 else
-    echo "kind: no tag v*: there is no release to upgrade from"
+    echo "kind: no tag v*: the upgrade is from chart 0.1.0, with the images of $tag"
+    install tests/chart/fixtures/leeway-0.1.0.tgz --set "images.onnxServer.tag=$tag" --set "images.operators.tag=$tag" \
+        --set "images.driftDetectorNative.tag=$tag"
 fi
 install charts/leeway

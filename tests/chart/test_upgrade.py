@@ -151,3 +151,9 @@ OPEN: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "integer"
 )
 def test_a_schema_that_takes_less_is_told_of(change: Manifest, told: list[str]) -> None:
     assert narrowed(OPEN, {**OPEN, **change}) == told
+
+
+def test_an_environments_values_fit_the_older_chart_that_kind_is_upgraded_from() -> None:
+    values = yaml.safe_load((ROOT / "deploy/values-minikube.yaml").read_text(encoding="utf-8"))
+    before, after = both(values | {"models": {"flights": model()}})
+    assert len(before.all("ModelRollout")) == len(after.all("ModelRollout")) == 1
