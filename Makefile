@@ -25,8 +25,10 @@ images = cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m images
 supply = cd scripts && "$$LEEWAY_UV" run --quiet --frozen --group supply python -m supply
 
 ##@ The whole way
-up: ## Build what is missing, start the cluster, install Leeway; ends with a curl line that works; PROFILE=small
+up: ## Build what is missing, start the cluster, install Leeway; PROFILE=small; CONTEXT=name is a cluster that is there
 	@$(cluster) up
+prerequisites: ## What Leeway stands on, as far as a cluster has not got it: make prerequisites CONTEXT=name
+	@$(cluster) prerequisites
 test: ## Everything: check, then the end-to-end story on the built-in cluster; ends with the counts
 	@rm -rf build/tests && mkdir -p build/tests
 	@echo "programs and images are built meanwhile: tail -f build/tests/build.log"
@@ -214,4 +216,4 @@ e2e-traefik: ## What another gateway can do: the stories without mirrors, on a c
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up build test status node verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-check terraform-apply terraform-schemas e2e e2e-traefik upgrade-test dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check kind promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help
+.PHONY: up prerequisites build test status node verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-check terraform-apply terraform-schemas e2e e2e-traefik upgrade-test dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check kind promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help

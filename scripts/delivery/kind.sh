@@ -20,27 +20,11 @@ finish() {
     rm -rf "$work"
     exit "$status"
 }
-version() { # of a module in the one list of versions
-    python3 -c 'import sys, tomllib; print(tomllib.load(open("scripts/cluster/versions.toml", "rb"))["modules"][sys.argv[1]]["version"])' "$1"
-}
 
 kind create cluster --name leeway --wait 5m
 trap finish EXIT
 
-helm install cert-manager oci://quay.io/jetstack/charts/cert-manager --version "$(version cert-manager)" \
-    --namespace cert-manager --create-namespace --set crds.enabled=true --wait --timeout 5m
-helm install envoy-gateway oci://docker.io/envoyproxy/gateway-helm --version "$(version envoy-gateway)" \
-    --namespace envoy-gateway-system --create-namespace --wait --timeout 5m
-kubectl apply --filename - <<'YAML'
-apiVersion: gateway.networking.k8s.io/v1
-kind: GatewayClass
-metadata: {name: envoy}
-spec: {controllerName: gateway.envoyproxy.io/gatewayclass-controller}
-YAML
-helm install kserve-crd oci://ghcr.io/kserve/charts/kserve-crd --version "$(version kserve)"
-helm install kserve oci://ghcr.io/kserve/charts/kserve-resources --version "$(version kserve)" \
-    --namespace kserve --create-namespace --set kserve.controller.deploymentMode=Standard \
-    --set kserve.controller.gateway.disableIstioVirtualHost=true --wait --timeout 10m
+make prerequisites CONTEXT=kind-leeway
 
 tag=$(sed -n 's/^appVersion: //p' charts/leeway/Chart.yaml)
 while read -r name file target; do

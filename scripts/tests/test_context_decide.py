@@ -214,6 +214,15 @@ def test_what_is_installed_is_supported():
     assert numbers(kubernetes.removeprefix(">=")) == numbers(supported()["Kubernetes"].oldest)
 
 
+@pytest.mark.parametrize("part", sorted(SUPPORTED))
+def test_the_page_says_what_is_supported(part: str):
+    page = (paths.REPOSITORY / "docs/clusters.md").read_text(encoding="utf-8")
+    name = part.split(maxsplit=1)[0] if part == "Prometheus Operator" else part
+    (row,) = re.findall(rf"^\| {name} \|.*$", page, flags=re.MULTILINE)
+    major, minor, _ = numbers(supported()[part].oldest)
+    assert f"{major}.{minor}" in row.rpartition("|")[0].rpartition("|")[2]
+
+
 def test_charts_are_those_of_terraform():
     text = (paths.REPOSITORY / "terraform/modules/platform/variables.tf").read_text(encoding="utf-8")
     for part in ("cert-manager", "Envoy Gateway", "KServe", "Prometheus"):
