@@ -96,6 +96,8 @@ def test_a_gateway_api_of_another_implementation_stays():
     plan = decide(found, SUPPORTED)
     assert ("Gateway API", False) in [(one.part, one.install) for one in plan.decisions]
     assert "Envoy Gateway" in plan.missing
+    assert plan.has_gateway_api
+    assert not decide(EMPTY, SUPPORTED).has_gateway_api
     assert (plan.gateway_class, plan.make_class) == (OUR_CLASS, True)
 
 
@@ -235,3 +237,16 @@ def test_a_small_cluster_gets_kinds_without_schemas_and_no_alerts_about_itself()
     assert charts("KServe", SMALL)[0].address.endswith("/kserve-crd-minimal")
     assert charts("Prometheus", SMALL)[0].values["defaultRules"] == {"create": False}
     assert parts.charts("Prometheus", FULL)[0].values["defaultRules"] == {"create": True}
+
+
+def test_beside_a_gateway_api_envoy_gateway_brings_its_own_kinds_only():
+    def kind(group: str) -> dict[str, object]:
+        return {"kind": "CustomResourceDefinition", "spec": {"group": group}}
+
+    own = kind("gateway.envoyproxy.io")
+    rendered = yaml.safe_dump_all([kind("gateway.networking.k8s.io"), own, None, {"kind": "Service", "spec": {}}])
+    assert parts.own_kinds(rendered) == [own]
+    (chart,) = charts("Envoy Gateway", FULL)
+    assert parts.beside(chart).values == {"crds": {"enabled": False}}
+    with pytest.raises(ValueError, match=r"group gateway\.envoyproxy\.io"):
+        parts.own_kinds(yaml.safe_dump_all([kind("gateway.networking.k8s.io")]))

@@ -98,9 +98,17 @@ class Kube:
             "--timeout=2m", *options, values=values,
         )  # fmt: skip
 
-    def render(self, release: str, chart: Path, *, namespace: str, values: Mapping[str, Any] | None = None) -> str:
+    def render(
+        self,
+        release: str,
+        chart: str | Path,
+        *options: str,
+        namespace: str,
+        values: Mapping[str, Any] | None = None,
+    ) -> str:
         """Return the manifests of a chart, CRDs included, without asking the cluster."""
-        return self.helm("template", release, chart, f"--namespace={namespace}", "--include-crds", values=values or {})
+        place = (f"--namespace={namespace}", "--include-crds")
+        return self.helm("template", release, chart, *place, *options, values=values or {})
 
     def helm(self, *arguments: str | Path, values: Mapping[str, Any] | None = None) -> str:
         """Run helm and return what it printed.

@@ -41,6 +41,11 @@ class Plan:
     notes: tuple[str, ...] = ()
 
     @property
+    def has_gateway_api(self) -> bool:
+        """Whether the Gateway API is there, and stays as it is."""
+        return any(decision.part == _GATEWAY_API.part for decision in self.decisions)
+
+    @property
     def missing(self) -> list[str]:
         """The parts that are installed, in their order."""
         return [decision.part for decision in self.decisions if decision.install]

@@ -13,7 +13,7 @@ from cluster.addons.kube import Kube
 from cluster.context import carry, engines, reach
 from cluster.context.decide import OUR_CLASS, Plan, decide, table
 from cluster.context.found import ENVOY_GATEWAY, MADE, MADE_BY, Found
-from cluster.context.parts import Chart, charts, supported
+from cluster.context.parts import Chart, beside, charts, own_kinds, supported
 from cluster.context.survey import namespace, survey
 from cluster.fetch import tools
 from cluster.profiles import Profile
@@ -167,7 +167,11 @@ def _parts(plan: Plan, profile: Profile, kube: Kube) -> list[Step]:
     for part in plan.missing:
         # KServe's webhooks have their certificate of cert-manager.
         needs = ["cert-manager"] if part == "KServe" and "cert-manager" in plan.missing else []
-        steps.append(Step(part, _charts(charts(part, profile), kube), needs))
+        wanted = charts(part, profile)
+        if part == "Envoy Gateway" and plan.has_gateway_api:
+            steps.append(Step("Envoy Gateway's kinds", _own_kinds(wanted[0], kube)))
+            wanted, needs = [beside(wanted[0])], ["Envoy Gateway's kinds"]
+        steps.append(Step(part, _charts(wanted, kube), needs))
     if plan.make_class:
         needs = [part for part in plan.missing if part == "Envoy Gateway"]
         steps.append(Step("GatewayClass", lambda step: _gateway_class(kube, step), needs))
@@ -182,6 +186,14 @@ def _charts(wanted: list[Chart], kube: Kube) -> Work:
                 chart.release, chart.address, f"--version={chart.version}", "--wait", "--timeout=10m",
                 namespace=chart.namespace, values=chart.values,
             )  # fmt: skip
+
+    return work
+
+
+def _own_kinds(chart: Chart, kube: Kube) -> Work:
+    def work(step: Step) -> None:
+        rendered = kube.render(chart.release, chart.address, f"--version={chart.version}", namespace=chart.namespace)
+        kube.apply_definitions(yaml.safe_dump_all(own_kinds(rendered)), step=step)
 
     return work
 

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
+
+import yaml
 
 from cluster import versions
 from cluster.profiles import SMALL, Profile
@@ -94,7 +96,7 @@ def charts(part: str, profile: Profile) -> list[Chart]:
                 {"crds": {"enabled": True}, "enableCertificateOwnerRef": True},
             )
         ],
-        # With the kinds of the Gateway API that are not there yet: Helm leaves those that are as they are.
+        # With the Gateway API's kinds; `beside` is for where they are there.
         "Envoy Gateway": [
             Chart(
                 "envoy-gateway",
@@ -174,3 +176,30 @@ def charts(part: str, profile: Profile) -> list[Chart]:
             )
         ],
     }[part]
+
+
+def beside(chart: Chart) -> Chart:
+    """Return Envoy Gateway's chart for a cluster that has the Gateway API already.
+
+    The chart would add the experimental kinds that are missing there, which the Gateway API's own policy refuses beside
+    those of the standard channel. So it brings no kinds, and those of Envoy Gateway (`own_kinds`) come before it.
+    """
+    return replace(chart, values={**chart.values, "crds": {"enabled": False}})
+
+
+def own_kinds(manifests: str) -> list[dict[str, Any]]:
+    """Return the definitions of Envoy Gateway's own kinds in its rendered chart.
+
+    Raises:
+        ValueError: there is none.
+    """
+    kinds = [
+        document
+        for document in yaml.safe_load_all(manifests)
+        if document
+        and document["kind"] == "CustomResourceDefinition"
+        and document["spec"]["group"] == "gateway.envoyproxy.io"
+    ]
+    if not kinds:
+        raise ValueError("Envoy Gateway's chart: expected its own kinds (group gateway.envoyproxy.io), found none")
+    return kinds
