@@ -141,6 +141,15 @@ def test_a_version_that_nobody_tells_is_taken_and_said():
     assert (kserve.install, kserve.found, kserve.note) == (False, "of no version that it tells", "proven with v0.20.0")
 
 
+@pytest.mark.parametrize("part", ["cert-manager", "Envoy Gateway", "KServe", "Prometheus"])
+def test_what_an_interrupted_call_has_begun_is_finished_and_not_taken_for_somebody_elses(part: str):
+    half = replace(
+        FULLY, controllers={}, prometheuses=(), begun=("cert-manager", "Envoy Gateway", "KServe", "Prometheus")
+    )
+    assert part in decide(half, SUPPORTED).missing
+    assert decide(replace(FULLY, begun=(part,)), SUPPORTED).missing == [part]
+
+
 def test_kinds_that_nobody_answers_for_are_refused():
     found = replace(FULLY, controllers={k: v for k, v in FULLY.controllers.items() if k != "cert-manager"})
     assert "certificates.cert-manager.io is there, and no Deployment that answers for it" in refusal(found)

@@ -115,3 +115,9 @@ def test_a_namespace_is_ours_when_it_says_so():
     assert not found.is_ours(None)
     assert not found.is_ours({"metadata": {"name": "leeway"}})
     assert found.is_ours({"metadata": {"name": "leeway", "annotations": {found.MADE: found.MADE_BY}}})
+
+
+def test_a_namespace_says_what_was_begun():
+    assert found.begun(None) == found.begun({"metadata": {"name": "leeway"}}) == []
+    begun = {"metadata": {"name": "leeway", "annotations": {found.INSTALLING: "Envoy Gateway,KServe"}}}
+    assert found.begun(begun) == ["Envoy Gateway", "KServe"]

@@ -66,6 +66,7 @@ _GATEWAY_API = _Wanted("Gateway API", "httproutes.gateway.networking.k8s.io", "v
 _ENVOY_GATEWAY = _Wanted("Envoy Gateway", "envoyproxies.gateway.envoyproxy.io", "v1alpha1", "envoy-gateway")
 _KSERVE = _Wanted("KServe", "inferenceservices.serving.kserve.io", "v1beta1", "kserve")
 _OPERATOR = _Wanted("Prometheus Operator", "prometheuses.monitoring.coreos.com", "v1")
+PROMETHEUS = "Prometheus"
 KINDS = tuple(wanted.kind for wanted in (_CERT_MANAGER, _GATEWAY_API, _ENVOY_GATEWAY, _KSERVE, _OPERATOR))
 """The kinds that tell what is there."""
 
@@ -114,6 +115,8 @@ def _parts(found: Found, supported: Mapping[str, Support]) -> Iterator[Decision 
 def _part(wanted: _Wanted, found: Found, supported: Mapping[str, Support]) -> Decision | str:
     definition = found.definitions.get(wanted.kind)
     controller = found.controllers.get(wanted.controller)
+    if wanted.part in found.begun:
+        return Decision(wanted.part, "not finished", install=True)
     if definition is None:
         if controller is not None:
             return (
@@ -144,11 +147,13 @@ def _judged(part: str, version: str | None, support: Support) -> Decision | str:
 
 
 def _prometheus(found: Found, supported: Mapping[str, Support]) -> Decision | str:
+    if PROMETHEUS in found.begun:
+        return Decision(PROMETHEUS, "not finished", install=True)
     operator = _part(_OPERATOR, found, supported)
     if isinstance(operator, str):
         return operator
     if operator.install:
-        return Decision("Prometheus", "", install=True)
+        return Decision(PROMETHEUS, "", install=True)
     if not found.prometheuses:
         return (
             "Prometheus: the Prometheus Operator's kinds are there, and no Prometheus; make one that selects monitors "
@@ -156,7 +161,7 @@ def _prometheus(found: Found, supported: Mapping[str, Support]) -> Decision | st
         )
     first, *others = (f"{one.namespace}/{one.name}" for one in found.prometheuses)
     note = "; ".join([*([operator.note] if operator.note else []), f"{first} is asked", *_also(others)])
-    return Decision("Prometheus", f"operator {operator.found}", install=False, note=note)
+    return Decision(PROMETHEUS, f"operator {operator.found}", install=False, note=note)
 
 
 def _also(others: list[str]) -> list[str]:

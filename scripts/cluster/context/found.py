@@ -1,7 +1,7 @@
 """What a cluster has of all that Leeway stands on, read from what its API server says."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,8 @@ _VERSION_LABEL = "app.kubernetes.io/version"
 MADE = "leeway.dev/made-by"
 """Annotation of a namespace whose release `make up` has installed, and may upgrade."""
 MADE_BY = "make-up"
+INSTALLING = "leeway.dev/installing"
+"""Annotation of the same namespace with the parts that `make up` began to install and has not finished."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,19 @@ class Prometheus:
 
 @dataclass(frozen=True)
 class Found:
-    """All of it. Controllers are keyed by part; `ours` is whether the release in our namespace is of `make up`."""
+    """All of it.
+
+    Attributes:
+        kubernetes: the API server's version.
+        definitions: kinds, by name.
+        controllers: by part.
+        gateway_classes: controller of each, by name.
+        prometheuses: those that look everywhere first.
+        leeway: namespaces with an operator of Leeway.
+        ours: whether the release in our namespace is of `make up`.
+        begun: parts that a `make up` began to install and has not finished.
+        metrics: whether the metrics API is there.
+    """
 
     kubernetes: str
     definitions: Mapping[str, Definition] = field(default_factory=dict)
@@ -61,6 +75,7 @@ class Found:
     prometheuses: Sequence[Prometheus] = ()
     leeway: Sequence[str] = ()
     ours: bool = False
+    begun: Collection[str] = ()
     metrics: bool = True
 
 
@@ -148,4 +163,14 @@ def _prometheus(item: Answer) -> Prometheus:
 
 def is_ours(namespace: Answer | None) -> bool:
     """Whether `make up` marked the namespace (None if there is none)."""
-    return bool(namespace and (namespace["metadata"].get("annotations") or {}).get(MADE) == MADE_BY)
+    return _annotation(namespace, MADE) == MADE_BY
+
+
+def begun(namespace: Answer | None) -> list[str]:
+    """Return the parts that `make up` began to install, of the namespace's annotation."""
+    return [part for part in _annotation(namespace, INSTALLING).split(",") if part]
+
+
+def _annotation(namespace: Answer | None, name: str) -> str:
+    annotations: Mapping[str, str] = ((namespace or {}).get("metadata") or {}).get("annotations") or {}
+    return annotations.get(name, "")

@@ -12,7 +12,7 @@ from cluster import demo, paths, up
 from cluster.addons.kube import Kube
 from cluster.context import carry, engines, reach
 from cluster.context.decide import OUR_CLASS, Plan, decide, table
-from cluster.context.found import ENVOY_GATEWAY, MADE, MADE_BY, Found
+from cluster.context.found import ENVOY_GATEWAY, INSTALLING, MADE, MADE_BY, Found
 from cluster.context.parts import Chart, beside, charts, own_kinds, supported
 from cluster.context.survey import namespace, survey
 from cluster.fetch import tools
@@ -163,18 +163,23 @@ def _carrier(wish: Wish, nodes: reach.Nodes | None) -> carry.Carrier | None:
 
 
 def _parts(plan: Plan, profile: Profile, kube: Kube) -> list[Step]:
-    steps: list[Step] = []
+    if not plan.missing and not plan.make_class:
+        return []
+    # What is half installed looks like what somebody has left there; this tells the next call to go on with it.
+    steps = [Step("mark", lambda _: _mark(kube, f"{INSTALLING}={','.join(plan.missing)}"))]
     for part in plan.missing:
         # KServe's webhooks have their certificate of cert-manager.
-        needs = ["cert-manager"] if part == "KServe" and "cert-manager" in plan.missing else []
+        needs = ["mark", *(["cert-manager"] if part == "KServe" and "cert-manager" in plan.missing else [])]
         wanted = charts(part, profile)
         if part == "Envoy Gateway" and plan.has_gateway_api:
-            steps.append(Step("Envoy Gateway's kinds", _own_kinds(wanted[0], kube)))
+            steps.append(Step("Envoy Gateway's kinds", _own_kinds(wanted[0], kube), needs))
             wanted, needs = [beside(wanted[0])], ["Envoy Gateway's kinds"]
         steps.append(Step(part, _charts(wanted, kube), needs))
     if plan.make_class:
         needs = [part for part in plan.missing if part == "Envoy Gateway"]
         steps.append(Step("GatewayClass", lambda step: _gateway_class(kube, step), needs))
+    everything = [step.name for step in steps]
+    steps.append(Step("prerequisites", lambda _: _mark(kube, f"{INSTALLING}-"), everything))
     return steps
 
 
@@ -237,7 +242,7 @@ def _leeway(wish: Wish, made: Made, kube: Kube, step: Step) -> None:
         images = yaml.safe_load((wish.verified / "values.yaml").read_text(encoding="utf-8"))["images"]
     step.wait("what is there by now")
     chosen = values(survey(kube), wish.profile, images, made.model, loadable=made.loadable)
-    _mark(kube)
+    _mark(kube, f"{MADE}={MADE_BY}")
     kube.helm_install(
         demo.RELEASE, chart, "--wait", "--timeout=10m", namespace=demo.NAMESPACE, values=chosen
     )  # fmt: skip
@@ -245,11 +250,11 @@ def _leeway(wish: Wish, made: Made, kube: Kube, step: Step) -> None:
         kube.wait(f"modelrollout/{demo.MODEL}", "condition=Ready", namespace=demo.NAMESPACE, seconds=300, step=step)
 
 
-def _mark(kube: Kube) -> None:
-    """Say in the namespace whose release it is. One that is there keeps its labels."""
+def _mark(kube: Kube, annotation: str) -> None:
+    """Annotate Leeway's namespace, which is made if need be; one that is there keeps its labels."""
     if namespace(kube) is None:
         kube.apply([up.NAMESPACE])
-    kube.kubectl("annotate", "namespace", demo.NAMESPACE, f"{MADE}={MADE_BY}", "--overwrite")
+    kube.kubectl("annotate", "namespace", demo.NAMESPACE, annotation, "--overwrite")
 
 
 def _show(wish: Wish, made: Made, kube: Kube) -> str:

@@ -22,6 +22,7 @@ def survey(kube: Kube) -> found.Found:
     gateways = "httproutes.gateway.networking.k8s.io" in definitions
     watched = "prometheuses.monitoring.coreos.com" in definitions
     everywhere = "--all-namespaces"
+    ours = namespace(kube)
     return found.Found(
         kubernetes=json.loads(kube.kubectl("version", "--output=json"))["serverVersion"]["gitVersion"],
         definitions=definitions,
@@ -29,7 +30,8 @@ def survey(kube: Kube) -> found.Found:
         gateway_classes=found.gateway_classes(_list(kube, "gatewayclasses")) if gateways else {},
         prometheuses=found.prometheuses(_list(kube, "prometheuses", everywhere)) if watched else (),
         leeway=found.leeways(deployments),
-        ours=found.is_ours(namespace(kube)),
+        ours=found.is_ours(ours),
+        begun=found.begun(ours),
         metrics=bool(_list(kube, "apiservices", _METRICS)["items"]),
     )
 
