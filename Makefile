@@ -182,6 +182,7 @@ lint: ## Ruff over everything, the import contracts of each package; scripts, co
 	@git ls-files '*Containerfile' | xargs "$$LEEWAY_UV" run --frozen hadolint --config .hadolint.yaml
 	@($(actionlint)) && "$$LEEWAY_UV" run --frozen zizmor --quiet --offline --no-progress .github
 	@$(conforms) vendor.dependabot .github/dependabot.yml && $(conforms) vendor.gitlab-ci .gitlab-ci.yml && $(conforms) vendor.compose-spec docker-compose.yml
+	@cd ansible && "$$LEEWAY_UV" run --frozen ansible-lint -q
 	@for package in $(PACKAGES); do (cd $$package && echo "== import contracts: $$package" && "$$LEEWAY_UV" run --frozen --all-extras lint-imports); done
 types: ## mypy --strict in each package's own environment
 	@for package in $(PACKAGES) $(CONFORMANCE) $(FAULTS) scripts; do (cd $$package && echo "== types: $$package" && "$$LEEWAY_UV" run --frozen --all-extras mypy); done
@@ -201,6 +202,12 @@ terraform-apply: tools ## The platform by Terraform on a cluster of its own: app
 	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m infrastructure apply
 terraform-schemas: ## Read anew what Terraform's providers take, from the bindings that stand-in.toml lists
 	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m infrastructure schemas
+server-package: ## The model server for a machine without Kubernetes, into build/server, and its SHA-256
+	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m machine package
+ansible-releases: ## Write into ansible/ anew what Terraform tells a virtual machine
+	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m machine releases
+ansible-test: ## A cluster of one machine by Ansible, a model server by user data: on a Debian booted here; root; five minutes
+	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/ansible.xml tests/ansible
 e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 	@scripts/e2e.sh
 upgrade-test: export CLUSTER := upgrade
@@ -216,4 +223,4 @@ e2e-traefik: ## What another gateway can do: the stories without mirrors, on a c
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up prerequisites build test status node verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-check terraform-apply terraform-schemas e2e e2e-traefik upgrade-test dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check kind promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help
+.PHONY: up prerequisites build test status node verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-check terraform-apply terraform-schemas server-package ansible-releases ansible-test e2e e2e-traefik upgrade-test dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check kind promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help

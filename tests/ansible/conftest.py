@@ -1,0 +1,41 @@
+import functools
+import http.server
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from machine import target
+from machine.target import Target
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that http.server gives it
+        """Says nothing."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the target can fetch."""
+    return tmp_path_factory.mktemp("served")
+
+
+@pytest.fixture(scope="module")
+def url(folder: Path) -> Iterator[str]:
+    """Where the target fetches it."""
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://{target.HOST}:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A Debian for the tests of one module, which build on each other in their order."""
+    if os.geteuid() != 0:
+        pytest.fail("a machine in namespaces of its own needs root")
+    with target.booted(tmp_path_factory.mktemp("target") / "machine", name="leewayvm", ports=(443, 6443, 8080)) as one:
+        yield one
