@@ -72,6 +72,13 @@ def test_an_image_without_a_version_leaves_it_to_the_label():
     assert read == {"envoy-gateway": Controller("there", "v1.9.1")}
 
 
+def test_a_label_that_is_no_version_tells_none():
+    labels = {"control-plane": "envoy-gateway", "app.kubernetes.io/version": "latest"}
+    assert found.controllers({"items": [deployment("x/gateway:main", labels)]})["envoy-gateway"].version is None
+    read = found.definitions({"items": [definition("x", labels={"app.kubernetes.io/version": "main"})]})
+    assert read["x"].version is None
+
+
 def test_cert_managers_webhook_is_not_its_controller():
     name = {"app.kubernetes.io/name": "cert-manager"}
     webhook = deployment("x/webhook:v9.9.9", {**name, "app.kubernetes.io/component": "webhook"})

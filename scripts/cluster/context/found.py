@@ -1,7 +1,7 @@
 """What a cluster has of all that Leeway stands on, read from what its API server says."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,7 +89,7 @@ def _definition(item: Answer) -> Definition:
     told = [(metadata.get("annotations") or {}).get(name) for name in _VERSION_ANNOTATIONS]
     told.append((metadata.get("labels") or {}).get(_VERSION_LABEL))
     return Definition(
-        version=next((version for version in told if version), None),
+        version=_first_version(told),
         served=frozenset(version["name"] for version in item["spec"]["versions"] if version["served"]),
     )
 
@@ -117,10 +117,14 @@ def _part(labels: Mapping[str, str]) -> str | None:
 
 def _version(deployment: Answer) -> str | None:
     images = [container["image"] for container in deployment["spec"]["template"]["spec"]["containers"]]
-    # The tag is what runs; the label is what a chart calls it. A port is no tag, nor is a digest.
-    tags = [re.search(r":(v?\d+\.\d+\.\d+[^/@]*)(@|$)", image) for image in images]
-    tag = next((match[1] for match in tags if match), None)
-    return tag or (deployment["metadata"].get("labels") or {}).get(_VERSION_LABEL)
+    # The tag is what runs; the label is what a chart calls it.
+    tags = [image.partition("@")[0].rpartition("/")[2].partition(":")[2] for image in images]
+    return _first_version([*tags, (deployment["metadata"].get("labels") or {}).get(_VERSION_LABEL)])
+
+
+def _first_version(told: Iterable[str | None]) -> str | None:
+    # Not `latest`, a branch or a commit, which cannot be compared.
+    return next((version for version in told if version and re.match(r"v?\d+\.\d+", version)), None)
 
 
 def leeways(answer: Answer) -> list[str]:
