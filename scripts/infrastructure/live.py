@@ -121,15 +121,10 @@ def _prepare(cluster: paths.ClusterPaths, made: _Made, kube: Kube) -> list[Step]
         Step("node", start, ["programs of the node"]),
         Step("model", model, ["node"]),
         Step("our images", ours, ["node"]),
-        Step("terraform and its providers", lambda _: _terraform(cluster)),
+        Step("terraform", lambda _: program.find()),
+        Step("its providers", lambda _: stand_in.build()),
         *leave_out(plan.steps(kube, load, lambda: made.addresses, needs=["node"]), TERRAFORMS),
     ]
-
-
-def _terraform(cluster: paths.ClusterPaths) -> tuple[Path, dict[str, str]]:
-    folder = paths.cache() / "terraform" / cluster.name
-    folder.mkdir(parents=True, exist_ok=True)
-    return program.find(), stand_in.mirror(folder)
 
 
 @dataclass
@@ -163,8 +158,7 @@ class _Proof:
             prometheus_url=monitoring.URL,
             timeout_seconds=_RELEASE_SECONDS,
         )
-        _, mirrored = _terraform(self.cluster)
-        self.environment = {**mirrored, **given, "PATH": stand_in.search_path()}
+        self.environment = {**stand_in.mirror(self._folder.parents[2]), **given, "PATH": stand_in.search_path()}
         self.before = self._objects()
         self._run("init", "-no-color", "-input=false")
         self._run("apply", "-auto-approve", "-no-color", "-input=false")
@@ -225,8 +219,8 @@ class _Proof:
         return frozenset(line.replace(" /", " ") for line in told.splitlines())
 
     def _releases(self) -> list[str]:
-        helm = [self.kube.tools / "helm", "list", "--all-namespaces", "--short"]
-        return run(helm, env={"KUBECONFIG": str(self.cluster.kubeconfig)}).split()
+        environment = {"KUBECONFIG": str(self.cluster.kubeconfig)}
+        return run([self.kube.tools / "helm", "list", "--all-namespaces", "--short"], env=environment).split()
 
     def _run(self, *arguments: str) -> None:
         log = paths.cache() / "logs" / f"terraform-{arguments[0]}.log"

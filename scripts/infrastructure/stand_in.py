@@ -27,7 +27,7 @@ def mirror(folder: Path) -> dict[str, str]:
         CommandFailedError: the provider could not be built.
         KeyError: this machine is of a kind that is not known here.
     """
-    program = golang.build(_GROUP, ["."]) / _GROUP
+    program = build()
     target = f"linux_{_MACHINES[platform.machine()]}"
     for name, listed in listing().items():
         version = schema(name)["version"]
@@ -41,6 +41,15 @@ def mirror(folder: Path) -> dict[str, str]:
     installation = f'provider_installation {{\n  filesystem_mirror {{\n    path = "{folder}/mirror"\n  }}\n}}\n'
     configuration.write_text(f"disable_checkpoint = true\n{installation}", encoding="utf-8")
     return {"TF_CLI_CONFIG_FILE": str(configuration), "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
+
+
+def build() -> Path:
+    """Return the program that stands in, built once.
+
+    Raises:
+        CommandFailedError: it could not be built.
+    """
+    return golang.build(_GROUP, ["."]) / _GROUP
 
 
 def write_schemas() -> list[Path]:
