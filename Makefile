@@ -198,7 +198,9 @@ rules: tools ## Alerts: when each fires and what it says, by promtool; whom it r
 terraform-test: terraform-check terraform-apply ## All of terraform/: what needs no cluster, and the platform on one
 terraform-check: tools ## terraform/: format, validity, mocked tests, and applies with helm and minikube stood in for
 	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/terraform.xml tests/terraform
-terraform-apply: tools ## The platform by Terraform on a cluster of its own: apply, an inference, plan, destroy; needs what `make up` built
+terraform-program: ## Terraform from PATH, or OpenTofu, built once
+	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m infrastructure program
+terraform-apply: tools ## The platform by Terraform on a cluster of its own: apply, an inference, plan, destroy; builds what is missing
 	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m infrastructure apply
 terraform-schemas: ## Read anew what Terraform's providers take, from the bindings that stand-in.toml lists
 	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m infrastructure schemas
