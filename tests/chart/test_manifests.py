@@ -9,8 +9,8 @@ import pytest
 
 from chart.rendering import DIGEST, EVERYTHING, VERSION, Render, model
 
-# The oldest Kubernetes whose schemas the validator has, and the one that Leeway is proven on.
-KUBERNETES = ("1.33", "1.36")
+# From the oldest Kubernetes that the chart installs on to the newest; it is proven on 1.36.
+KUBERNETES = ("1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
 
 EVERY_OPTION: dict[str, Any] = {
     "models": {
