@@ -50,8 +50,8 @@ def read(path: Path) -> Schemas:
     return schemas
 
 
-def write(archive: Path) -> Path:
-    """Keep the schemas of a module's zip or an SDK's wheel; equal archives give equal bytes.
+def write(archive: Path, folder: Path = FIXTURES) -> Path:
+    """Keep the schemas of a module's zip or an SDK's wheel in `folder`; equal archives give equal bytes.
 
     Raises:
         ValueError: the archive is neither.
@@ -66,7 +66,7 @@ def write(archive: Path) -> Path:
             version, schemas = sdk[1], _of_sdk(files)
         else:
             raise ValueError(f"{archive}: expected the zip of the module github.com/kserve/kserve or a wheel of kserve")
-    path = FIXTURES / f"kserve-{version}.json.gz"
+    path = folder / f"kserve-{version}.json.gz"
     text = json.dumps(schemas, separators=(",", ":"), sort_keys=True)
     path.write_bytes(gzip.compress(text.encode(), mtime=0))
     return path
