@@ -6,6 +6,7 @@ from cluster import paths, profiles
 from cluster.addons.kube import Kube
 from cluster.context import install, reach
 from cluster.context.install import Wish
+from cluster.fetch import tools
 
 COMMANDS = ("prerequisites", "up")
 """What knows CONTEXT."""
@@ -38,7 +39,7 @@ def asked(environment: Mapping[str, str], command: str) -> Wish | None:
 
 def run(wish: Wish, environment: Mapping[str, str], command: str) -> str:
     """Do it, and return what to show."""
-    kube = Kube(reach.kubeconfig(environment), context=wish.context)
+    kube = Kube(reach.kubeconfig(environment), tools.fetch(), wish.context)
     if command == "up":
         return install.install(wish, kube)
     install.prerequisites(wish, kube)

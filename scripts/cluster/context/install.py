@@ -15,7 +15,6 @@ from cluster.context.decide import OUR_CLASS, Plan, decide, table
 from cluster.context.found import ENVOY_GATEWAY, INSTALLING, MADE, MADE_BY, Found
 from cluster.context.parts import Chart, beside, charts, own_kinds, supported
 from cluster.context.survey import namespace, survey
-from cluster.fetch import tools
 from cluster.profiles import Profile
 from cluster.progress import Step, run_steps
 from images.build import bundle_identity
@@ -145,7 +144,6 @@ def values(
 
 
 def _look(wish: Wish, kube: Kube) -> Plan:
-    tools.fetch()
     reach.require(wish.context, kube)
     plan = decide(survey(kube), supported())
     print(table(plan), flush=True)
