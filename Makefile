@@ -108,6 +108,8 @@ setup: ## What developing needs: uv, each package's environment, helm and kubect
 dev: serve ## As serve
 serve: ## Train if needed and serve the flights model on http://127.0.0.1:8080
 	@scripts/serve.sh
+compose-test: ## docker-compose.yml in containers, by podman from Debian's packages; needs root, and make train before; two minutes
+	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen --group compose python -m compose
 images: ## Build the images and print their sizes
 	@$(images) build
 tools: ## Fetch helm and kubectl
@@ -219,10 +221,10 @@ e2e-traefik: export CLUSTER := traefik
 e2e-traefik: export GATEWAY := traefik
 e2e-traefik: ## What another gateway can do: the stories without mirrors, on a cluster of its own with Traefik (docs/gateways.md)
 	@scripts/e2e.sh --junitxml=build/e2e-traefik.xml \
-		tests/e2e/test_10_inference.py tests/e2e/test_20_release.py tests/e2e/test_80_rollouts.py tests/e2e/without_mirrors.py \
+		tests/e2e/test_10_inference.py tests/e2e/test_20_release.py tests/e2e/test_80_rollouts.py tests/e2e/stories_without_mirrors.py \
 		--deselect=tests/e2e/test_80_rollouts.py::test_a_mirrored_version_answers_nobody_before_it_is_promoted_on_pairs
 
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up prerequisites build test status node verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-check terraform-apply terraform-schemas server-package ansible-releases ansible-test e2e e2e-traefik upgrade-test dashboards dashboards-check dashboards-draw setup dev deploy rollback health-check kind promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help
+.PHONY: up prerequisites build test status node verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-check terraform-apply terraform-schemas server-package ansible-releases ansible-test e2e e2e-traefik upgrade-test dashboards dashboards-check dashboards-draw setup dev compose-test deploy rollback health-check kind promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help
