@@ -53,7 +53,8 @@ install() { # from the chart $1
         --values "$work/values.yaml" --wait --timeout 10m
     scripts/delivery/health.sh
 }
-released=$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || true)
+# Before this commit: a tag on it is of what is to be released, and not published yet.
+released=$(git describe --tags --abbrev=0 --match 'v*' HEAD^ 2>/dev/null || true)
 if [ -n "$released" ]; then
     install "oci://${REGISTRY:?}/charts/leeway" --version "${released#v}" --set images.registry="$REGISTRY"
 else
