@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from cluster import demo, images, lifecycle, paths, programs, up, versions
-from cluster.addons import monitoring, plan
+from cluster.addons import certificates, monitoring, plan
 from cluster.addons.kube import Kube
 from cluster.box.network import Addresses
 from cluster.fetch import debian, tools
@@ -116,11 +116,15 @@ def _prepare(cluster: paths.ClusterPaths, made: _Made, kube: Kube) -> list[Step]
         made.built = {name: build_image(name) for name in up.OUR_IMAGES}
         load([each.archive for each in made.built.values()])
 
+    def check(_: Step) -> None:
+        load([certificates.check_image().build()])
+
     return [
         Step("programs of the node", fetch),
         Step("node", start, ["programs of the node"]),
         Step("model", model, ["node"]),
         Step("our images", ours, ["node"]),
+        Step("cert-manager's check", check, ["node"]),
         Step("terraform", lambda _: program.find()),
         Step("its providers", lambda _: stand_in.build()),
         *leave_out(plan.steps(kube, load, lambda: made.addresses, needs=["node"]), TERRAFORMS),

@@ -47,14 +47,14 @@ def built() -> dict[str, Any]:
     # There is no image of the proxy that guards KServe's metrics: a program that waits takes its place.
     guarded["kserve"]["controller"]["rbacProxyImage"] = PAUSE_IMAGE
     return {
-        "cert_manager": cert_manager(certificates.images()),
+        "cert_manager": cert_manager([*certificates.images(), certificates.check_image()]),
         "envoy_gateway": envoy_gateway,
         "kserve": guarded,
     }
 
 
 def cert_manager(images: Sequence[AddonImage]) -> dict[str, Any]:
-    """Return values that name these images of the controller, the webhook and the cainjector."""
+    """Return values that name these images of the controller, the webhook, the cainjector and the check at the end."""
     by_name = {image.reference.rpartition("/")[2].partition(":")[0]: image.reference for image in images}
 
     def image(name: str) -> Mapping[str, str]:
@@ -62,10 +62,8 @@ def cert_manager(images: Sequence[AddonImage]) -> dict[str, Any]:
         return {"repository": repository, "tag": tag, "pullPolicy": "IfNotPresent"}
 
     return {
-        # A check after the installation, by an image that is not built here.
-        "startupapicheck": {"enabled": False},
         "image": image("controller"),
-        **{part: {"image": image(part)} for part in ("webhook", "cainjector")},
+        **{part: {"image": image(part)} for part in ("webhook", "cainjector", "startupapicheck")},
     }
 
 

@@ -36,7 +36,7 @@ def test_a_step_that_has_another_name_by_now_is_noticed() -> None:
 def test_each_program_of_cert_manager_has_its_image() -> None:
     images = [
         AddonImage(f"docker.io/leeway/cert-manager-{name}:v1", {}, [])
-        for name in ("controller", "webhook", "cainjector")
+        for name in ("controller", "webhook", "cainjector", "startupapicheck")
     ]
     values = parts.cert_manager(images)
     assert values["image"] == {
@@ -46,3 +46,4 @@ def test_each_program_of_cert_manager_has_its_image() -> None:
     }
     assert values["webhook"]["image"]["repository"] == "docker.io/leeway/cert-manager-webhook"
     assert values["cainjector"]["image"]["repository"] == "docker.io/leeway/cert-manager-cainjector"
+    assert values["startupapicheck"]["image"]["repository"] == "docker.io/leeway/cert-manager-startupapicheck"

@@ -9,6 +9,7 @@ from cluster.progress import Step, wait_until
 
 _NAMESPACE = "cert-manager"
 _PROGRAMS = ("controller", "cainjector", "webhook")
+_CHECK = "startupapicheck"
 _REQUESTS = {"requests": {"cpu": "10m", "memory": "48Mi"}}
 _ISSUER: Manifest = {
     "apiVersion": "cert-manager.io/v1",
@@ -20,11 +21,12 @@ _ISSUER: Manifest = {
 
 def images() -> list[AddonImage]:
     """One image per program, all of the same layer: the chart gives arguments only, so each has its own entrypoint."""
-    binary = golang.build("cert-manager", ["."]) / "cert-manager"
-    return [
-        program(_reference(name), binary, ["cert-manager", *_PROGRAMS], entrypoint=f"/usr/local/bin/{name}")
-        for name in _PROGRAMS
-    ]
+    return [_image_of(name) for name in _PROGRAMS]
+
+
+def check_image() -> AddonImage:
+    """The image of the job with which the chart waits for its webhook; `install` waits for it itself."""
+    return _image_of(_CHECK)
 
 
 def install(kube: Kube, step: Step) -> None:
@@ -50,6 +52,11 @@ def install(kube: Kube, step: Step) -> None:
     )
     wait_until(lambda: kube.accepts(_ISSUER), seconds=180, what="cert-manager's webhook", step=step)
     kube.wait("deployment/cert-manager", "condition=Available", namespace=_NAMESPACE, seconds=60, step=step)
+
+
+def _image_of(name: str) -> AddonImage:
+    binary = golang.build("cert-manager", ["."]) / "cert-manager"
+    return program(_reference(name), binary, ["cert-manager", *_PROGRAMS, _CHECK], entrypoint=f"/usr/local/bin/{name}")
 
 
 def _reference(name: str) -> str:

@@ -1,5 +1,5 @@
-// Command cert-manager is cert-manager's controller, cainjector and webhook in one file: the name it is called by (a
-// symlink) says which one runs. Upstream's own commands are nested modules that no module proxy serves, so this one
+// Command cert-manager is cert-manager's controller, cainjector, webhook and startupapicheck in one file: the name it is
+// called by (a symlink) says which one runs. Upstream's own commands are nested modules that no module proxy serves, so this one
 // wires the same packages, without the issuers that need an outside world (ACME, Vault, Venafi). Its module lies below
 // upstream's path because Go lets only such a module import upstream's internal/webhook.
 package main
@@ -20,6 +20,7 @@ import (
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
 	kubernetesscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	logsapi "k8s.io/component-base/logs/api/v1"
@@ -49,22 +50,24 @@ import (
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/selfsigned"
 	"github.com/cert-manager/cert-manager/pkg/logs"
 	"github.com/cert-manager/cert-manager/pkg/util"
+	"github.com/cert-manager/cert-manager/pkg/util/cmapichecker"
 	"github.com/cert-manager/cert-manager/pkg/webhook/options"
 )
 
 const workersPerController = 2
 
 var programs = map[string]func(ctx context.Context, arguments []string) error{
-	"controller": runController,
-	"cainjector": runInjector,
-	"webhook":    runWebhook,
+	"controller":      runController,
+	"cainjector":      runInjector,
+	"webhook":         runWebhook,
+	"startupapicheck": runCheck,
 }
 
 func main() {
 	name := filepath.Base(os.Args[0])
 	run, known := programs[name]
 	if !known {
-		fmt.Fprintf(os.Stderr, "%s: call me by one of these names (a symlink each): controller, cainjector, webhook\n", name)
+		fmt.Fprintf(os.Stderr, "%s: call me by one of these names (a symlink each): controller, cainjector, webhook, startupapicheck\n", name)
 		os.Exit(2)
 	}
 	logs.InitLogs()
@@ -224,4 +227,30 @@ func runWebhook(ctx context.Context, arguments []string) error {
 		return err
 	}
 	return server.Run(ctx)
+}
+
+// runCheck waits until the API server takes a CertificateRequest, with the webhook's certificate and all: only then is an
+// installation done. It is called as the chart's job calls it: check api --wait=1m -v.
+func runCheck(ctx context.Context, arguments []string) error {
+	flags := pflag.NewFlagSet("startupapicheck", pflag.ContinueOnError)
+	limit := flags.Duration("wait", time.Minute, "how long to try")
+	_ = flags.BoolP("verbose", "v", false, "accepted and not used: each attempt is told")
+	if err := flags.Parse(arguments); err != nil {
+		return err
+	}
+	config, err := rest.InClusterConfig()
+	if err != nil {
+		return err
+	}
+	checker, err := cmapichecker.New(config, os.Getenv("POD_NAMESPACE"))
+	if err != nil {
+		return err
+	}
+	return wait.PollUntilContextTimeout(ctx, time.Second, *limit, true, func(ctx context.Context) (bool, error) {
+		err := checker.Check(ctx)
+		if err != nil {
+			klog.InfoS("not yet", "because", err.Error())
+		}
+		return err == nil, nil
+	})
 }
