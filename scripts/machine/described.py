@@ -66,7 +66,7 @@ def cloud_config(scratch: Path) -> dict[str, Any]:
 
 
 def _evaluate(folder: Path, expression: str, variables: Mapping[str, Any], environment: Mapping[str, str]) -> Any:
-    terraform = [program.find(), f"-chdir={folder}"]
+    terraform: list[str | Path] = [program.find(), f"-chdir={folder}"]
     run([*terraform, "init", "-no-color", "-input=false"], env=environment)
     file = folder / "given.tfvars.json"
     file.write_text(json.dumps(variables))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from machine import target
+from machine.playbooks import Controller
 from machine.target import Target
 
 
@@ -39,3 +40,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         pytest.fail("a machine in namespaces of its own needs root")
     with target.booted(tmp_path_factory.mktemp("target") / "machine", name="leewayvm", ports=(443, 6443, 8080)) as one:
         yield one
+
+
+@pytest.fixture(scope="module")
+def controller(machine: Target, tmp_path_factory: pytest.TempPathFactory) -> Controller:
+    return Controller(machine, tmp_path_factory.mktemp("controller"))

@@ -3,27 +3,23 @@
 The stand-in tells systemd that it is ready, as k3s does, and writes down how it is called.
 """
 
+import functools
 import hashlib
-import json
-import os
 import re
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from cluster import paths
-from machine import described, target
+from machine import described
+from machine.playbooks import Controller, Ran
 from machine.target import Target
 
-ANSIBLE = paths.REPOSITORY / "ansible"
+Playbook = Callable[..., Ran]
 MANIFESTS = "var/lib/rancher/k3s/server/manifests"
 K3S = """#!/usr/bin/python3
 import os, signal, socket, subprocess, sys
@@ -36,24 +32,6 @@ if sys.argv[1] == "server":
     signal.pause()
 sys.exit(subprocess.run(["systemctl", "--quiet", "is-active", "k3s"]).returncode)
 """
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a run of a playbook came to."""
-
-    code: int
-    output: str
-
-    @property
-    def changed(self) -> int:
-        """How many tasks changed something."""
-        found = re.search(r"changed=(\d+)", self.output)
-        assert found, self.output
-        return int(found[1])
-
-
-Playbook = Callable[..., Ran]
 
 
 @pytest.fixture(scope="module")
@@ -70,40 +48,10 @@ def downloads(folder: Path, url: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def playbook(machine: Target, downloads: str, tmp_path_factory: pytest.TempPathFactory) -> Playbook:
-    """Runs cluster.yml on the machine by SSH, with variables laid over the test's."""
-    home = tmp_path_factory.mktemp("controller")
-    host = {
-        "ansible_host": "127.0.0.1",
-        "ansible_port": machine.ports[22],
-        "ansible_user": "root",
-        "ansible_ssh_private_key_file": str(machine.key),
-        "ansible_ssh_common_args": f"-o UserKnownHostsFile={home}/known -o StrictHostKeyChecking=accept-new",
-        "ansible_python_interpreter": "/usr/bin/python3",
-        "machine_admins": [f"{target.HOST}/32"],
-        "machine_clients": [f"{target.HOST}/32"],
-        "cluster_k3s_downloads": downloads,
-        # This machine's, which is none of the target's own.
-        "cluster_disk_gb": 1,
-    }
-    inventory = home / "inventory.yml"
-    inventory.write_text(yaml.safe_dump({"leeway_cluster": {"hosts": {"machine": host}}}))
-    environment = {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "HOME": str(home),
-        "LANG": "C.UTF-8",
-        "ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"),
-    }
-
-    def run(*options: str, **variables: Any) -> Ran:
-        command = ["ansible-playbook", "-i", str(inventory), str(ANSIBLE / "cluster.yml"), *options]
-        done = subprocess.run(
-            [*command, "--extra-vars", json.dumps(variables)],
-            env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        return Ran(done.returncode, done.stdout + done.stderr)
-
-    return run
+def playbook(controller: Controller, downloads: str) -> Playbook:
+    """Runs cluster.yml on the machine, with variables laid over the test's."""
+    # The disk is this machine's, and none of the target's own.
+    return functools.partial(controller.run, "cluster.yml", cluster_k3s_downloads=downloads, cluster_disk_gb=1)
 
 
 def calls(machine: Target) -> list[str]:
@@ -134,9 +82,9 @@ def answers(machine: Target, port: int) -> bool:
     ],
 )
 def test_what_a_machine_lacks_is_named_before_it_is_a_cluster(
-    machine: Target, playbook: Playbook, variables: dict[str, Any], told: str
+    playbook: Playbook, variables: dict[str, Any], told: str
 ) -> None:
-    ran = playbook("--check", **variables)
+    ran = playbook(**variables)
     assert ran.code != 0
     assert re.search(told, ran.output), ran.output
     assert ran.changed == 0
@@ -212,7 +160,7 @@ def test_nobody_comes_in_by_password(machine: Target) -> None:
 def test_own_values_are_laid_over_and_taken_back(machine: Target, playbook: Playbook) -> None:
     values = {"gateway": {"hostname": "*.models.example.com"}}
     for given in (values, {}):
-        ran = playbook("--tags", "all", machine_clients=["198.51.100.0/24"], cluster_values=given)
+        ran = playbook(machine_clients=["198.51.100.0/24"], cluster_values=given)
         assert ran.changed == 1, ran.output
         laid = yaml.safe_load((machine.root / MANIFESTS / "leeway-values.yaml").read_text())
         assert (laid["kind"], laid["metadata"]["name"]) == ("HelmChartConfig", "leeway")

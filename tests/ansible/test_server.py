@@ -12,6 +12,7 @@ from cluster import demo, paths
 from cluster.shell import CommandFailedError
 from images.build import bundle_identity
 from machine import server_package
+from machine.playbooks import Controller
 from machine.target import Target
 
 USER_DATA = (paths.REPOSITORY / "deploy/vm/user-data.sh").read_text()
@@ -170,3 +171,18 @@ def test_what_no_release_uses_is_removed(machine: Target, user_data: UserData, u
         for folder in ("bundles", "packages", "releases")
     }
     assert kept == {"bundles": 1, "packages": 1, "releases": 2}
+
+
+def test_a_fleet_gets_the_same_by_ansible(
+    machine: Target, controller: Controller, settings: Mapping[str, str], upgrade: Mapping[str, str]
+) -> None:
+    given = {f"server_{name.lower()}": value for name, value in {**settings, **upgrade}.items()}
+    before = started(machine)
+    first = controller.run("server.yml", **given)
+    assert first.code == 0, first.output
+    assert started(machine) == before, "it was served as told already"
+    again = controller.run("server.yml", **given)
+    assert (again.code, again.changed) == (0, 0), again.output
+    wrong = controller.run("server.yml", **{**given, "server_bundle_digest": "latest"})
+    assert wrong.code != 0
+    assert "BUNDLE_DIGEST 'latest': sha256: and 64 hex digits were expected" in wrong.output
