@@ -75,7 +75,7 @@ def older(story: Story, samples: list[dict[str, Any]]) -> Iterator[dict[str, Any
     story.kube.kubectl("delete", "crd", _KIND, "--wait")
     try:
         story.helm("install", RELEASE, _OLDER, "--values", "-", stdin=yaml.safe_dump(values))
-        eventually(story.ready, seconds=_SERVE_SECONDS, what="the model under 0.1.0")
+        eventually(lambda: story.ready(MODEL), seconds=_SERVE_SECONDS, what="the model under 0.1.0")
         story.endpoint = up.endpoint(story.cluster)  # of a Gateway that is new
         eventually(lambda: _answers(story, samples[0]["v2"]), seconds=60, what="an answer")
         yield values
