@@ -217,6 +217,8 @@ e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 upgrade-test: export CLUSTER := upgrade
 upgrade-test: ## From chart 0.1.0 to this one and back under requests, on a cluster of its own; not part of make test (docs/upgrading.md)
 	@scripts/e2e.sh --junitxml=build/upgrade-test.xml tests/e2e/stories_upgrade.py
+drain: ## Two nodes, each drained under requests of which none fails; some five minutes (docs/scaling.md)
+	@scripts/e2e.sh --junitxml=build/drain.xml tests/e2e/stories_drain.py
 e2e-traefik: export CLUSTER := traefik
 e2e-traefik: export GATEWAY := traefik
 e2e-traefik: ## What another gateway can do: the stories without mirrors, on a cluster of its own with Traefik (docs/gateways.md)
@@ -227,4 +229,4 @@ e2e-traefik: ## What another gateway can do: the stories without mirrors, on a c
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up prerequisites build test status node verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-check terraform-apply terraform-schemas server-package ansible-releases ansible-test e2e e2e-traefik upgrade-test dashboards dashboards-check dashboards-draw setup dev compose-test deploy rollback health-check kind promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help
+.PHONY: up prerequisites build test status node drain verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-check terraform-apply terraform-schemas server-package ansible-releases ansible-test e2e e2e-traefik upgrade-test dashboards dashboards-check dashboards-draw setup dev compose-test deploy rollback health-check kind promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help
