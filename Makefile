@@ -217,7 +217,7 @@ e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 upgrade-test: export CLUSTER := upgrade
 upgrade-test: ## From chart 0.1.0 to this one and back under requests, on a cluster of its own; not part of make test (docs/upgrading.md)
 	@scripts/e2e.sh --junitxml=build/upgrade-test.xml tests/e2e/stories_upgrade.py
-drain: ## Two nodes, each drained under requests of which none fails; some five minutes (docs/scaling.md)
+drain: ## Two nodes, each drained under requests of which none fails; four minutes once a cluster stands (docs/scaling.md)
 	@scripts/e2e.sh --junitxml=build/drain.xml tests/e2e/stories_drain.py
 e2e-traefik: export CLUSTER := traefik
 e2e-traefik: export GATEWAY := traefik

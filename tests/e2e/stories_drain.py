@@ -1,7 +1,7 @@
 """A second node joins, takes the pods of the first when that is drained, gives them back and leaves: no request fails.
 
-`make drain` tells it, `make e2e` does not: it takes four minutes. Of the first node only the model's pods are drained: the
-cluster's own parts, the gateway among them, have one replica each, so that they would be away while they move. The
+`make drain` tells it, `make e2e` does not: it takes four minutes. Of the first node only the model's pods are drained:
+the cluster's own parts, the gateway among them, have one replica each, so that they would be away while they move. The
 second node has nothing but the model, and is drained of all.
 """
 
