@@ -10,7 +10,7 @@ from cluster.shell import run
 
 # Mocked providers, locks in S3 itself, conditions over several variables; terraform/*/versions.tf ask for the same.
 MINIMUM = (1, 10)
-_PACKAGE = "github.com/opentofu/opentofu/cmd/tofu"
+_MODULE = "github.com/opentofu/opentofu"
 
 
 def find() -> Path:
@@ -31,12 +31,15 @@ def find() -> Path:
 def build() -> Path:
     """Return OpenTofu, built from the module that cluster/versions.toml pins; some minutes the first time.
 
+    It is for the checks and no more: it knows no remote state and no key of a cloud, whose client libraries are half of
+    what upstream compiles (cluster/tools/opentofu/replaced).
+
     Raises:
         CommandFailedError: the build failed; the message names the log.
     """
     # As upstream's release does; without, it calls itself a development version.
-    released = {"github.com/opentofu/opentofu/version.dev": "no"}
-    return golang.build("opentofu", [_PACKAGE], variables=released) / "tofu"
+    released = {f"{_MODULE}/version.dev": "no"}
+    return golang.build("opentofu", [f"{_MODULE}/cmd/tofu"], variables=released, changed=_MODULE) / "tofu"
 
 
 def version(program: Path) -> tuple[int, int]:
