@@ -24,11 +24,6 @@ _PROXY_HEALTH_PORT = 10256
 _DRAIN_SECONDS = 300
 
 
-def exists(cluster: paths.ClusterPaths) -> bool:
-    """Whether anything of a second node is there, on the machine or in the cluster's API."""
-    return bool(leftovers(cluster))
-
-
 def add(cluster: paths.ClusterPaths, step: Step) -> None:
     """Have a second node join, and return when it takes pods: with every image of the first, and Services that work.
 

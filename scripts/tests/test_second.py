@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster import second
+from cluster import paths, second
+from cluster.progress import Step
 from cluster.shell import CommandFailedError
 
 _CTR = """#!/bin/sh
@@ -40,3 +41,12 @@ def test_a_copy_that_broke_off_is_an_error_that_names_the_log(tmp_path: Path) ->
 
     with pytest.raises(CommandFailedError, match=rf"import with 3\n.*{tmp_path}/log"):
         second.copy_images(programs, Path("/first"), Path("/second"), tmp_path / "log")
+
+
+def test_a_second_node_of_a_cluster_that_is_not_up_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    with pytest.raises(RuntimeError, match="the cluster unit is not up"):
+        second.add(paths.ClusterPaths("unit"), Step("unit-2", lambda _: None))
+
+    assert list(tmp_path.iterdir()) == []
