@@ -41,6 +41,7 @@ def groups() -> dict[str, list[str]]:
         ValueError: a chart or a source does not name an image where it did.
     """
     pinned = {name: module.version for name, module in versions.modules().items()}
+    traefik = versions.wheel("traefik").partition("==")[2]
     gateway = sources.files("envoy-gateway") / "api/v1alpha1/shared_types.go"
     found = {
         f"cert-manager {pinned['cert-manager']}": of_cert_manager(
@@ -49,6 +50,7 @@ def groups() -> dict[str, list[str]]:
         f"Envoy Gateway {pinned['envoy-gateway']}": of_envoy_gateway(
             gateway.read_text(encoding="utf-8"), pinned["envoy-gateway"]
         ),
+        f"Traefik v{traefik}, only in Envoy Gateway's place": [f"traefik:v{traefik}"],
         f"KServe {pinned['kserve']}": of_kserve(_render(sources.files("kserve") / "charts/kserve-resources")),
         "Metrics": [f"{image}:v{_release(name)}" for name, image in _METRICS.items()],
     }
