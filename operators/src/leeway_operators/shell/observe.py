@@ -108,8 +108,8 @@ def _features(cluster: api.Api, rollout: Rollout) -> frozenset[str]:
 def _parents(route: Mapping[str, Any], rollout: Rollout) -> list[Mapping[str, Any]]:
     """What is said of the route as one of the gateway that the wish names, by those who serve that gateway.
 
-    Some controllers (Traefik) speak for every parent of every route, and say of one that is another's that it matches
-    none of theirs. That is news only if nobody else has any.
+    Some controllers (earlier versions of Traefik) speak for every parent of every route, and say of one that is
+    another's that it matches none of theirs. That is news only if nobody else has any.
     """
     gateway, namespace = rollout.spec["endpoint"]["gateway"], rollout.namespace
     wished = (gateway["name"], gateway.get("namespace", namespace))
