@@ -47,7 +47,7 @@ def test_prometheus_is_told_by_its_own_name_for_its_version() -> None:
 
 
 def test_the_upgrade_that_is_told_of_leads_to_this_version() -> None:
-    assert re.search(rf"^\| 0\.1\.0 \| {re.escape(VERSION)} \|", PAGE, flags=re.MULTILINE)
+    assert re.search(rf"^\| 0\.1\.0, .* \| {re.escape(VERSION)}, and back \|", PAGE, flags=re.MULTILINE)
 
 
 def test_nothing_is_said_to_have_run_without_a_date() -> None:
