@@ -17,6 +17,8 @@ from cluster.shell import run
 from images import base, buildah, oci
 
 _MEGABYTE = 1_000_000
+# Of what a model's image holds besides the model: which Debian it is of, its record and its licence.
+_PAPERS = "usr/lib/os-release", debian.RECORDS / "busybox-static", "usr/share/doc/busybox-static/copyright"
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,19 @@ def build_model(bundle: Path, name: str) -> Built:
     """
     reference = model_reference(bundle, name)
     archive = paths.cache() / "images" / f"model-{name}-{reference.rpartition(':')[2]}.tar"
-    oci.modelcar_image(archive, reference, bundle, busybox=debian.unpack(["busybox-static"]) / "bin/busybox")
+    busybox, papers = model_tools()
+    oci.modelcar_image(archive, reference, bundle, busybox=busybox, papers=papers)
     return Built(reference, archive, archive.stat().st_size)
+
+
+def model_tools() -> tuple[Path, dict[str, Path]]:
+    """Return Debian's static busybox, and what travels with it in a model's image, by its path there.
+
+    Raises:
+        CommandFailedError: it could not be fetched.
+    """
+    root = debian.unpack(["base-files", "busybox-static"], records=True)
+    return root / "bin/busybox", {f"/{path}": root / path for path in _PAPERS}
 
 
 def model_reference(bundle: Path, name: str) -> str:

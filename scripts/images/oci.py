@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 _REFERENCE = re.compile(
     r"[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+:(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})"
@@ -28,7 +28,7 @@ _LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 _CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 _MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 _INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 # What KServe's modelcar commands call (a shell that checks, links and sleeps), and what a person needs to look around.
 _MODELCAR_COMMANDS = ("[", "cat", "echo", "ln", "ls", "mkdir", "sh", "sha256sum", "sleep", "test")
 
@@ -115,11 +115,20 @@ def static_image(
     write_image(archive, reference, [layer(entries)], config)
 
 
-def modelcar_image(archive: Path, reference: str, bundle: Path, *, busybox: Path) -> None:
+def modelcar_image(
+    archive: Path, reference: str, bundle: Path, *, busybox: Path, papers: Mapping[str, Path] = _NOTHING
+) -> None:
     """Write the image that KServe runs beside the server to give it `bundle` (storageUri oci://reference).
 
     KServe brings the command and the user, so the image has no entrypoint: a static `busybox` under the names those
     commands use, in a layer that every model shares, and the bundle under /models.
+
+    Args:
+        archive: the tar to write; it appears complete or not at all.
+        reference: full name, "registry/repository:tag".
+        bundle: the folder of the model.
+        busybox: the program.
+        papers: path in the image → file, of what travels with the program: its licence, what it is for scanners.
 
     Raises:
         ValueError: the bundle is no folder with files, or the reference is not full or is `latest`.
@@ -128,6 +137,7 @@ def modelcar_image(archive: Path, reference: str, bundle: Path, *, busybox: Path
         raise ValueError(f"{bundle}: expected a folder that holds a model")
     tools = [("/bin/busybox", Entry.of(busybox))]
     tools.extend((f"/bin/{command}", Entry(link="busybox")) for command in _MODELCAR_COMMANDS)
+    tools.extend((path, Entry.of(file)) for path, file in papers.items())
     config = {"Env": ["PATH=/bin"], "User": "65532:65532", "WorkingDir": "/"}
     write_image(archive, reference, [layer(tools), layer(tree(bundle, "/models"))], config)
 

@@ -139,8 +139,8 @@ def _publish_model(arguments: argparse.Namespace) -> int:
     name, tag = f"model-{arguments.name}", built.reference.rpartition(":")[2]
     registry, signer = _release(arguments)
     reference = registry.push_image(built.archive, name, tag)
-    signer.sign(reference)
-    signer.verify(reference, sbom=False)
+    signer.sign(reference, _model_sbom(built, sbom.Model(arguments.name, version, digest)))
+    signer.verify(reference, sbom=True)
     block = {"storageUri": f"oci://{reference}", "version": version, "digest": digest}
     print(Environments().release(arguments.environment, arguments.name, block))
     return 0
@@ -223,6 +223,16 @@ def _write_sboms(built: Mapping[str, Built]) -> tuple[dict[str, Path], list[str]
         print(f"{name}: {len(packages)} packages", flush=True)
     (OUTPUT / "licences.tsv").write_text("".join(table), encoding="utf-8")
     return written, wrong
+
+
+def _model_sbom(built: Built, model: sbom.Model) -> Path:
+    """Write the SBOM of a model's image: the model, and the little that it stands on."""
+    image = archives.read(built.archive, contents.wanted)
+    text = sbom.document(image, contents.system(image), contents.packages(image), Policy.read(), model)
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    written = OUTPUT / f"model-{model.name}.cdx.json"
+    written.write_text(text, encoding="utf-8")
+    return written
 
 
 def _unrecorded(packages: Collection[contents.Package]) -> set[str]:

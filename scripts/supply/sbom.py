@@ -1,7 +1,9 @@
 """Writes what an image is made of as a CycloneDX document."""
 
 import uuid
+from dataclasses import dataclass
 
+from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.model.component_evidence import ComponentEvidence, Occurrence
@@ -18,7 +20,18 @@ from supply.licences import Policy, expression
 _NAMESPACE = uuid.UUID("6f3d3b0c-6f0e-5d0a-9a53-5f7a8c6c7a11")
 
 
-def document(image: Image, system: System | None, packages: list[Package], policy: Policy) -> str:
+@dataclass(frozen=True)
+class Model:
+    """A model that an image carries: name, version, and the digest ("sha256:…") of its bundle."""
+
+    name: str
+    version: str
+    digest: str
+
+
+def document(
+    image: Image, system: System | None, packages: list[Package], policy: Policy, model: Model | None = None
+) -> str:
     """Return the CycloneDX 1.6 document of an image as JSON: the same text for the same image.
 
     It carries no time, since it says nothing that could change with it; its serial number is made of the image's
@@ -41,6 +54,16 @@ def document(image: Image, system: System | None, packages: list[Package], polic
         components.append(
             Component(
                 type=ComponentType.OPERATING_SYSTEM, name=system.id, version=system.version, bom_ref=f"os:{system.id}"
+            )
+        )
+    if model:
+        components.append(
+            Component(
+                type=ComponentType.MACHINE_LEARNING_MODEL,
+                name=model.name,
+                version=model.version,
+                bom_ref=f"model:{model.name}@{model.version}",
+                hashes=[HashType(alg=HashAlgorithm.SHA_256, content=model.digest.removeprefix("sha256:"))],
             )
         )
     bom = Bom(serial_number=uuid.uuid5(_NAMESPACE, image.digest), components=components)

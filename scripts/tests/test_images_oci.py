@@ -144,13 +144,18 @@ def test_a_modelcar_has_the_bundle_a_shell_and_no_entrypoint(tmp_path: Path) -> 
     (bundle / "manifest.json").write_text("{}")
     archive = tmp_path / "model.tar"
 
-    oci.modelcar_image(archive, "docker.io/leeway/model-delay:1", bundle, busybox=program(tmp_path, "busybox"))
+    licence = tmp_path / "licence"
+    licence.write_text("GPL-2")
+    papers = {"/usr/share/doc/busybox/copyright": licence}
+    busybox = program(tmp_path, "busybox")
+    oci.modelcar_image(archive, "docker.io/leeway/model-delay:1", bundle, busybox=busybox, papers=papers)
 
     _, config = read_image(archive)
     members = read_layers(archive)
     assert "Entrypoint" not in config["config"]
     assert "Cmd" not in config["config"]
     assert members["models/manifest.json"].mode == 0o644  # KServe chooses the user that reads it
+    assert "usr/share/doc/busybox/copyright" in members
     for command in ("sh", "[", "echo", "ln", "ls", "mkdir", "sleep"):
         assert members[f"bin/{command}"].linkname == "busybox"
 

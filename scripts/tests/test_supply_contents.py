@@ -11,6 +11,7 @@ import pytest
 
 from cluster.fetch import debian
 from images import base, oci
+from images.build import model_tools
 from supply import archives, contents
 
 REFERENCE = "docker.io/leeway/thing:1.0"
@@ -141,6 +142,21 @@ def test_every_package_of_the_base_has_a_record_and_its_copyright() -> None:
         assert re.search(rf"^Package: {re.escape(name)}$", record, re.MULTILINE), name
         assert re.search(r"^Version: \d\S+$", record, re.MULTILINE), name
         assert (root / "usr/share/doc" / name / "copyright").exists(), name
+
+
+def test_a_models_image_tells_of_the_program_beside_the_model(tmp_path: Path) -> None:
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle/model.onnx").write_text("model")
+    busybox, papers = model_tools()
+    oci.modelcar_image(tmp_path / "image.tar", REFERENCE, tmp_path / "bundle", busybox=busybox, papers=papers)
+
+    image = archives.read(tmp_path / "image.tar", contents.wanted)
+    (package,) = contents.packages(image)
+
+    assert package.name == "busybox-static"
+    assert (package.source or "").partition("@")[0] == "busybox"
+    assert re.match(r"1:\d", package.version)
+    assert "usr/share/doc/busybox-static/copyright" in image.files
 
 
 def test_the_operating_system_is_that_of_os_release(archive: Callable[..., Path]) -> None:

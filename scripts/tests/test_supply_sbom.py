@@ -55,6 +55,14 @@ def test_each_place_of_a_package_is_told(components: dict[str, dict[str, Any]]) 
     assert places == ["/opt/alibi", "/opt/leeway"]
 
 
+def test_a_model_is_told_with_the_digest_of_its_bundle() -> None:
+    model = sbom.Model("flights", "1.0.0", f"sha256:{'cd' * 32}")
+    text = sbom.document(image(), DEBIAN, [], Policy.read(), model)
+    (found,) = [each for each in json.loads(text)["components"] if each["type"] == "machine-learning-model"]
+    assert (found["name"], found["version"]) == ("flights", "1.0.0")
+    assert found["hashes"] == [{"alg": "SHA-256", "content": "cd" * 32}]
+
+
 def test_it_is_about_the_image_by_its_digest() -> None:
     subject = json.loads(document())["metadata"]["component"]
     assert subject["bom-ref"] == DIGEST
