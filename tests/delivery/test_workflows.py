@@ -109,7 +109,7 @@ def test_only_what_publishes_may_write() -> None:
 def test_an_environment_comes_after_the_one_before_it() -> None:
     jobs = read(FOLDER / "release.yml")["jobs"]
     order = [jobs[name]["needs"] for name in ("dev", "staging", "prod")]
-    assert order == ["publish", "dev", "staging"]
+    assert order == ["publish", ["publish", "dev"], ["publish", "staging"]]
     assert read(FOLDER / "deploy.yml")["jobs"]["deploy"]["environment"] == "${{ inputs.environment }}"
 
 
@@ -149,6 +149,12 @@ def test_what_is_deployed_was_verified_first() -> None:
     )
     assert verified < deployed
     assert "VERIFIED=" in commands[deployed]  # by digest: what a tag means may change in between
+
+
+def test_every_deployment_says_what_and_where() -> None:
+    called = [job for file in WORKFLOWS for job in read(file)["jobs"].values() if "deploy.yml" in job.get("uses", "")]
+    assert len(called) == 4  # the environments of a release, and those whose models have changed
+    assert all(set(job["with"]) == set(read(FOLDER / "deploy.yml")[True]["workflow_call"]["inputs"]) for job in called)  # type: ignore[index]
 
 
 def test_a_model_is_trained_again_by_the_clock_by_changed_data_and_by_hand() -> None:
