@@ -44,6 +44,9 @@ LISTEN=$LISTEN
 LEEWAY_BUNDLE_DIGEST=$BUNDLE_DIGEST"
 release=$root/releases/$(printf '%s\n%s' "$PACKAGE_SHA256" "$settings" | sha256sum | head -c 12)
 mkdir -p "$root/packages" "$root/bundles" "$root/releases"
+# One run at a time; a second one waits for the first.
+exec 9>"$root/lock"
+flock 9
 
 # A folder is whole once it has its mark; half of one, of a run that was cut off, is made again.
 if ! [ -e "$server/.whole" ]; then
@@ -69,34 +72,31 @@ mkdir -p "$release"
 printf '%s\n' "$settings" >"$release/server.env"
 ln -sfn "$server" "$release/server"
 ln -sfn "$bundle" "$release/bundle"
+for unit in $units; do install -m 0644 "$package/$unit" "$release/$unit"; done
 
 before=$(readlink "$root/current" || true)
-changed=
-for unit in $units; do
-    cmp -s "$package/$unit" "/etc/systemd/system/$unit" || { install -m 0644 "$package/$unit" "/etc/systemd/system/$unit"; changed=1; }
-done
-[ -z "$changed" ] || systemctl daemon-reload
-[ "$before" = "$release" ] || changed=1
-if [ -z "$changed" ] && systemctl --quiet is-active leeway-server.service; then
+if [ "$before" = "$release" ] && systemctl --quiet is-active leeway-server.service; then
     echo "install: $MODEL_NAME is served as told already"
     exit 0
 fi
 
-# Another link takes the place of the old one in one step, so that there is always one.
-point() { ln -sfn "$1" "$root/current.new" && mv -T "$root/current.new" "$root/current"; }
-point "$release"
-systemctl --quiet enable leeway-server.service leeway-server-health.timer
-systemctl reset-failed leeway-server.service 2>/dev/null || true
-# Ends when the server is ready: its unit asks for that itself.
-if ! systemctl restart leeway-server.service; then
+# Serves a release: its units, and the one link that they read everything else through, which moves in one step.
+# Ends when the server is ready, since its unit asks for that itself.
+serve() {
+    for unit in $units; do install -m 0644 "$1/$unit" "/etc/systemd/system/$unit" || return; done
+    ln -sfn "$1" "$root/current.new" && mv -T "$root/current.new" "$root/current" && systemctl daemon-reload || return
+    # Starts that a person asks for do not count as starts that failed; one that never ran has nothing to forget.
+    systemctl reset-failed leeway-server.service 2>/dev/null || true
+    systemctl restart leeway-server.service
+}
+if ! serve "$release"; then
     journalctl --unit leeway-server.service --lines 20 --no-pager --output cat >&2
     [ -n "$before" ] && [ "$before" != "$release" ] || fail "the server does not get ready; its log is above"
-    point "$before"
-    systemctl reset-failed leeway-server.service
-    systemctl restart leeway-server.service
+    serve "$before" || fail "neither the new server nor the one before gets ready; the log of the new one is above"
     fail "the new server does not get ready; its log is above; what served before serves again"
 fi
-systemctl start leeway-server-health.timer
+systemctl --quiet enable leeway-server.service
+systemctl --quiet enable --now leeway-server-health.timer
 
 # The release before this one stays, for a way back; what neither of them uses goes.
 for folder in "$root"/releases/* "$root"/packages/* "$root"/bundles/*; do

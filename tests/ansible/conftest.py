@@ -2,12 +2,14 @@ import functools
 import http.server
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from machine import target
+from cluster import demo
+from images.build import bundle_identity
+from machine import server_package, target
 from machine.playbooks import Controller
 from machine.target import Target
 
@@ -45,3 +47,19 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 @pytest.fixture(scope="module")
 def controller(machine: Target, tmp_path_factory: pytest.TempPathFactory) -> Controller:
     return Controller(machine, tmp_path_factory.mktemp("controller"))
+
+
+@pytest.fixture(scope="module")
+def settings(folder: Path, url: str) -> Mapping[str, str]:
+    """What a person fills into user-data.sh for the flights model."""
+    archive, sha256 = server_package.build(folder)
+    bundle = demo.train(demo.VERSION)
+    server_package.pack_bundle(bundle, folder / "flights.tar.gz")
+    return {
+        "PACKAGE_URL": f"{url}/{archive.name}",
+        "PACKAGE_SHA256": sha256,
+        "BUNDLE_URL": f"{url}/flights.tar.gz",
+        "BUNDLE_DIGEST": bundle_identity(bundle)[1],
+        "MODEL_NAME": "flights",
+        "LISTEN": "0.0.0.0",  # noqa: S104 - of the machine, which nobody else reaches
+    }

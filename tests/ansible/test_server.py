@@ -20,22 +20,6 @@ UserData = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def settings(folder: Path, url: str) -> Mapping[str, str]:
-    """What a person fills into user-data.sh for the flights model."""
-    archive, sha256 = server_package.build(folder)
-    bundle = demo.train(demo.VERSION)
-    server_package.pack_bundle(bundle, folder / "flights.tar.gz")
-    return {
-        "PACKAGE_URL": f"{url}/{archive.name}",
-        "PACKAGE_SHA256": sha256,
-        "BUNDLE_URL": f"{url}/flights.tar.gz",
-        "BUNDLE_DIGEST": bundle_identity(bundle)[1],
-        "MODEL_NAME": "flights",
-        "LISTEN": "0.0.0.0",  # noqa: S104 - of the machine, which nobody else reaches
-    }
-
-
-@pytest.fixture(scope="module")
 def user_data(machine: Target, settings: Mapping[str, str]) -> UserData:
     """Runs user-data.sh on the machine with the settings, and what is changed of them."""
 
