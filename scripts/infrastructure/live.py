@@ -17,6 +17,7 @@ from cluster.addons import certificates, monitoring, plan
 from cluster.addons.kube import Kube
 from cluster.box.network import Addresses
 from cluster.fetch import debian, tools
+from cluster.locked import locked
 from cluster.progress import Step, StepFailedError, run_steps, wait_until
 from cluster.shell import CommandFailedError, run
 from images.build import Built
@@ -58,6 +59,12 @@ def prove() -> str:
         RuntimeError: something of the cluster is left.
     """
     cluster = paths.ClusterPaths(NAME)
+    # Two at once would take each other's cluster down.
+    with locked(cluster.state.with_suffix(".lock")):
+        return _prove(cluster)
+
+
+def _prove(cluster: paths.ClusterPaths) -> str:
     made = _Made(lifecycle.free_addresses())
     proof = _Proof(cluster, Kube(cluster.kubeconfig))
     try:
