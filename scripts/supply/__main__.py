@@ -10,10 +10,11 @@ from pathlib import Path
 import yaml
 
 from cluster import paths
+from cluster.fetch import debian
 from cluster.shell import CommandFailedError, run
 from images import base
 from images.build import IMAGES, Built, ImageTooLargeError, build, build_model, bundle_identity
-from supply import archives, contents, history, manifests, offline, prerequisites, programs, sbom, trial
+from supply import archives, contents, history, manifests, offline, prerequisites, programs, repairs, sbom, trial
 from supply.environments import Environments
 from supply.licences import Policy, expression, faults
 from supply.publishing import Published, Registry, publish, verify
@@ -93,6 +94,7 @@ def _sboms(_: argparse.Namespace) -> int:
 def _sign(_: argparse.Namespace) -> int:
     built = _build()
     written, wrong = _write_sboms(built)
+    _tell_repairs(written)
     trial.run(programs.crane(), programs.cosign(), _archives(built, written), _tag(), say=print)
     return _tell(wrong)
 
@@ -238,6 +240,21 @@ def _model_sbom(built: Built, model: sbom.Model) -> Path:
 def _unrecorded(packages: Collection[contents.Package]) -> set[str]:
     """What every image stands on, and that its records do not name."""
     return set(base.PACKAGES) - {package.name for package in packages if package.kind == "deb"}
+
+
+def _tell_repairs(written: Mapping[str, Path]) -> None:
+    """Say which of Debian's packages have become old since the base was made; a new base has none."""
+    held = {
+        name: version for file in written.values() for name, version in repairs.held(file.read_text("utf-8")).items()
+    }
+    try:
+        old = repairs.behind(held, debian.newest(held))
+    except CommandFailedError as error:
+        print(f"Debian could not be asked for repairs: {error}")
+        return
+    for line in old:
+        print(f"old  {line}")
+    print(f"Debian's packages: {len(held)}, of which {len(old)} have a newer version today", flush=True)
 
 
 def _archives(built: Mapping[str, Built], sboms: Mapping[str, Path]) -> dict[str, tuple[Path, Path]]:

@@ -1,7 +1,9 @@
 """Debian packages, unpacked into the cache: nothing of the machine is installed and no service is started."""
 
 import hashlib
+import re
 import shutil
+import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
@@ -34,16 +36,39 @@ def unpack(packages: Collection[str], *, records: bool = False) -> Path:
         return target if target.exists() else _fetch(names, target, records=records)
 
 
+def newest(packages: Collection[str]) -> dict[str, str]:
+    """Return the version of each package that Debian has today, by its name; one that it does not know is left out.
+
+    Raises:
+        CommandFailedError: Debian could not be asked.
+    """
+    log = paths.cache() / "logs" / "debian-newest.log"
+    with locked(paths.cache() / "debian" / "lock"), tempfile.TemporaryDirectory() as work:
+        apt = _apt(Path(work))
+        run(["apt-get", *apt, "--error-on=any", "update"], log=log)
+        return policies(run(["apt-cache", *apt, "policy", *sorted(packages)], env={"LC_ALL": "C"}))
+
+
+def policies(text: str) -> dict[str, str]:
+    """Read the candidate versions out of what `apt-cache policy` prints."""
+    found = re.findall(r"^(\S+):\n  Installed: .*\n  Candidate: (\S+)$", text, re.MULTILINE)
+    return {name: version for name, version in found if version != "(none)"}
+
+
+def _apt(work: Path) -> list[str]:
+    """Options by which apt keeps to folders of the cache and leaves the machine's own state alone."""
+    lists = paths.cache() / "debian" / "lists"
+    (lists / "partial").mkdir(parents=True, exist_ok=True)
+    return ["-qq", "-o", f"Dir::State::lists={lists}", "-o", f"Dir::Cache={work}", "-o", "APT::Sandbox::User=root"]
+
+
 def _fetch(names: list[str], target: Path, *, records: bool) -> Path:
     work = target.with_suffix(".new")
     shutil.rmtree(work, ignore_errors=True)
-    archives, lists = work / "archives", paths.cache() / "debian" / "lists"
-    for folder in (archives / "partial", lists / "partial", work / "root"):
+    archives = work / "archives"
+    for folder in (archives / "partial", work / "root"):
         folder.mkdir(parents=True, exist_ok=True)
-    apt = [
-        "apt-get", "-qq", "-o", f"Dir::State::lists={lists}", "-o", f"Dir::Cache={work}",
-        "-o", "APT::Sandbox::User=root",
-    ]  # fmt: skip
+    apt = ["apt-get", *_apt(work)]
     log = paths.cache() / "logs" / f"debian-{target.name}.log"
     run([*apt, "update"], log=log)
     run([*apt, "download", *names], log=log, cwd=archives)
