@@ -39,14 +39,19 @@ def node(labels: dict[str, str] | None = None, provider: str = "") -> dict[str, 
 
 
 def test_the_engine_that_answers_builds() -> None:
-    docker, podman = engines.maker(answering("docker", "podman")), engines.maker(answering("podman"))
+    docker, podman = (engines.maker(answering(*names), user=1000) for names in (("docker", "podman"), ("podman",)))
     assert isinstance(docker, Engine)
     assert isinstance(podman, Engine)
     assert (docker.program, podman.program) == ("docker", "podman")
 
 
 def test_without_an_engine_that_answers_this_repository_builds() -> None:
-    assert isinstance(engines.maker(answering()), Here)
+    assert isinstance(engines.maker(answering(), user=0), Here)
+
+
+def test_who_can_build_in_no_way_is_told_what_each_engine_said() -> None:
+    with pytest.raises(RuntimeError, match=r"docker: Cannot connect(?s:.)*podman: Cannot connect(?s:.)*as root"):
+        engines.maker(answering(), user=1000)
 
 
 def test_an_engine_builds_the_stage_of_the_image_from_a_copy_of_its_sources() -> None:

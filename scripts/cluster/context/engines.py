@@ -40,18 +40,28 @@ def ask(command: list[str | Path]) -> str:
     return run(command, timeout=_ASKED_SECONDS)
 
 
-def maker(asked: Run = ask) -> Maker:
-    """Return who builds: the first engine that answers, else buildah from Debian's package, which needs root.
+def maker(asked: Run, *, user: int) -> Maker:
+    """Return who builds: the first engine that answers, else buildah from Debian's package.
 
     Args:
         asked: runs `<engine> info` and raises CommandFailedError if that fails; a program on PATH tells of no daemon.
+        user: the effective user id.
+
+    Raises:
+        RuntimeError: no engine answers, and building without one is root's; the message has what each engine said.
     """
+    refused = []
     for engine in _ENGINES:
         try:
             asked([engine, "info"])
-        except CommandFailedError:
-            continue
-        return Engine(engine, run)
+        except CommandFailedError as error:
+            refused.append(str(error))
+        else:
+            return Engine(engine, run)
+    if user != 0:
+        raise RuntimeError(
+            "\n".join([*refused, "no container engine answers; without one, images are built on Debian as root"])
+        )
     return Here()
 
 

@@ -1,6 +1,7 @@
 """Leeway on a cluster of the user's kubeconfig: look, decide, say what will be done, do it, and ask the model."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,13 +87,9 @@ def install(wish: Wish, kube: Kube) -> str:
     nodes = reach.nodes_of(kube)
     carrier = _carrier(wish, nodes)
     loadable = nodes is not None and nodes.kind != "built-in"
-    made, maker = Made(carrier.registry if carrier else "", loadable), engines.maker()
-    steps = _parts(plan, wish.profile, kube)
-    if wish.verified is None and carrier is not None:
-        for name in wish.profile.images:
-            steps.append(Step(f"image {name}", _image(made, maker, carrier, name)))
-    if carrier is not None:
-        steps.append(Step("model", _model(made, maker, carrier)))
+    made = Made(carrier.registry if carrier else "", loadable)
+    images = _images(wish, made, carrier) if carrier else []
+    steps = [*_parts(plan, wish.profile, kube), *images]
     everything = [step.name for step in steps]
     steps.append(Step("leeway", lambda step: _leeway(wish, made, kube, step), everything))
     # From within the cluster, so that it does not matter how this machine could reach the Gateway.
@@ -210,6 +207,13 @@ def _gateway_class(kube: Kube, step: Step) -> None:
     }
     kube.apply([made])
     kube.wait(f"gatewayclass/{OUR_CLASS}", "condition=Accepted", seconds=120, step=step)
+
+
+def _images(wish: Wish, made: Made, carrier: carry.Carrier) -> list[Step]:
+    maker = engines.maker(engines.ask, user=os.geteuid())
+    names = [] if wish.verified else list(wish.profile.images)
+    steps = [Step(f"image {name}", _image(made, maker, carrier, name)) for name in names]
+    return [*steps, Step("model", _model(made, maker, carrier))]
 
 
 def _image(made: Made, maker: engines.Maker, carrier: carry.Carrier, name: str) -> Work:
