@@ -11,6 +11,7 @@ import yaml
 
 from cluster.addons.kube import Kube
 from cluster.context import install
+from cluster.context.carry import NoWayError
 from cluster.context.decide import UnsupportedError
 from cluster.context.install import Wish
 from cluster.context.reach import NoContextError
@@ -122,6 +123,7 @@ def has(
 ) -> None:
     """Say what is on the cluster."""
     answers = [
+        {"of": ["nodes"], "is": listed({"metadata": {}, "spec": {}})},
         {"of": ["get-contexts"], "is": "dev\nprod"},
         {"of": ["version"], "is": json.dumps({"serverVersion": {"gitVersion": kubernetes}})},
         {"of": ["customresourcedefinitions"], "is": listed(*definitions)},
@@ -192,3 +194,28 @@ def test_a_context_that_is_not_there_asks_nothing_else(cluster: Cluster) -> None
     with pytest.raises(NoContextError, match="expected one of: dev, prod"):
         install.prerequisites(Wish("staging", FULL), cluster.kube)
     assert len(cluster.calls) == 1
+
+
+def test_a_published_release_needs_neither_a_registry_nor_a_build(cluster: Cluster, tmp_path: Path) -> None:
+    has(cluster.folder, EVERY_KIND, EVERY_CONTROLLER)
+    verified = tmp_path / "verified"
+    verified.mkdir()
+    (verified / "chart").write_text("oci://ghcr.io/acme/charts/leeway@sha256:0a\n")
+    (verified / "values.yaml").write_text("images: {registry: ghcr.io/acme, operators: {tag: 0.2.0@sha256:0b}}")
+
+    shown = install.install(Wish("prod", FULL, verified=verified), cluster.kube)
+
+    assert "without a model" in shown
+    assert cluster.releases == ["leeway"]
+    assert any("oci://ghcr.io/acme/charts/leeway@sha256:0a" in call for call in cluster.calls)
+    told = cluster.values("leeway")
+    assert told["models"] == {}
+    assert told["images"] == {"registry": "ghcr.io/acme", "operators": {"tag": "0.2.0@sha256:0b"}}
+    assert any("leeway.dev/made-by=make-up" in call for call in cluster.written)
+    assert cluster.calls[-1][2] == "test"
+
+
+def test_a_checkout_without_a_way_to_the_nodes_is_refused_before_anything_is_done(cluster: Cluster) -> None:
+    with pytest.raises(NoWayError, match="IMAGE_REGISTRY"):
+        install.install(Wish("prod", FULL), cluster.kube)
+    assert cluster.written == []

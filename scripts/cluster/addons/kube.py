@@ -124,7 +124,7 @@ class Kube:
             return run(
                 [self.tools / "helm", *chosen, *arguments, *given],
                 env={"KUBECONFIG": str(self.kubeconfig), **folders},
-                stdin=yaml.safe_dump(dict(values or {})),
+                stdin=None if values is None else yaml.safe_dump(dict(values)),
             )
 
 
