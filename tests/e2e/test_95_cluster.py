@@ -1,8 +1,12 @@
-"""The cluster itself: a second one beside the first, made and taken down twice, leaves nothing behind."""
+"""The cluster itself: a second one beside the first, made and taken down twice, leaves nothing behind.
+
+The second time it has a second node by then.
+"""
 
 from story import Story
 
 from cluster import images, lifecycle, paths, programs, versions
+from cluster import second as second_node
 from cluster.addons.kube import Kube
 from cluster.box import network
 from cluster.fetch import debian, tools
@@ -12,8 +16,9 @@ from cluster.shell import run
 _POD = """
 apiVersion: v1
 kind: Pod
-metadata: {name: probe, namespace: default}
+metadata: {name: NODE, namespace: default}
 spec:
+  nodeSelector: {kubernetes.io/hostname: NODE}
   containers: [{name: probe, image: "docker.io/leeway/pause:1"}]
 """
 
@@ -27,12 +32,16 @@ def test_a_second_cluster_comes_and_goes_twice_beside_the_first_and_leaves_nothi
     kubernetes = programs.kubernetes(versions.kubernetes())
     unpacked = debian.unpack(lifecycle.DEBIAN_PACKAGES)
     node = lifecycle.Programs(kubernetes / "kubernetes", unpacked, tools.fetch())
-    for _ in range(2):
+    joined = paths.SecondNodePaths(second).name
+    for nodes in ([second.name], [second.name, joined]):
         lifecycle.start(second, lifecycle.free_addresses(), node, Step("second", lambda _: None))
         kube = Kube(second.kubeconfig)
         lifecycle.import_image(second, unpacked, images.pause(kubernetes / "pause"))
-        kube.apply(_POD)
-        kube.kubectl("wait", "pod/probe", "--for=condition=Ready", "--timeout=60s")
+        if joined in nodes:
+            second_node.add(second, Step(joined, lambda _: None))
+        for name in nodes:
+            kube.apply(_POD.replace("NODE", name))
+            kube.kubectl("wait", f"pod/{name}", "--for=condition=Ready", "--timeout=60s")
         assert lifecycle.addresses_of(second) != lifecycle.addresses_of(story.cluster)
 
         lifecycle.destroy(second)
