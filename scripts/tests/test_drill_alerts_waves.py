@@ -35,6 +35,19 @@ def test_drills_of_a_wave_run_at_once_and_what_takes_down_the_platform_after_the
     assert sorted(shown) == sorted(names)
 
 
+def test_drills_that_nobody_waits_for_any_more_are_ended() -> None:
+    over = threading.Event()
+
+    def work(drill: Drill, *, resolve: bool, told: Callable[[Outcome], None]) -> Outcome:
+        del resolve
+        told(outcome_of(drill))
+        assert over.wait(10)
+        return outcome_of(drill)
+
+    drills = Drills(work, MAILBOX, over, run="0a1b")
+    assert len(drills.run(["ModelErrors"], told=lambda _: drills.end())) == 1
+
+
 def test_a_run_hits_models_of_its_own_and_the_one_platform() -> None:
     def work(drill: Drill, *, resolve: bool, told: Callable[[Outcome], None]) -> Outcome:
         del resolve, told

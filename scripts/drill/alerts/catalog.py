@@ -41,13 +41,10 @@ class Server:
         rows: in each.
         labels: whether true labels follow the predictions.
         accustomed: whether the detector has to have judged ordinary windows before: it is released later then.
-        rate_after: requests a second once the fault is gone, so that a window soon has more good answers than bad ones;
-            0: as before.
     """
 
     fault: str
     rate: float
-    rate_after: float = 0.0
     rows: int = 1
     labels: bool = False
     accustomed: bool = False
@@ -159,12 +156,12 @@ _DRILLS = (
     Drill(
         alert="ModelAvailabilityBurnFast", name="drill-failing", minutes=12, notice=_RECORDED,
         fault="a server answers 5 % of its requests with 500",
-        injection=Server(rate=20, rate_after=80, fault="errors=0.05"),
+        injection=Server(rate=20, fault="errors=0.05"),
     ),
     Drill(
         alert="ModelLatencyBurnFast", name="drill-slow", minutes=12, notice=_RECORDED,
         fault="a server takes 400 ms longer for half of its requests",
-        injection=Server(rate=2, rate_after=16, fault="slow=0.5,delay=0.4"),
+        injection=Server(rate=2, fault="slow=0.5,delay=0.4"),
     ),
     Drill(
         alert="ModelNotLoaded", name="drill-unloaded", minutes=6,

@@ -184,13 +184,7 @@ def _switch(drill: Drill, release: Release, clients: Clients, props: Props) -> S
             return Switch(lambda: release.install(later), release.install)
         case catalog.Server(rate=rate, labels=labels):
             asked = requests(flights, given.rows)
-
-            def undo() -> None:
-                _replace(release, props)
-                if given.rate_after:
-                    clients.send(asked, rate=given.rate_after, labels=labels)
-
-            return Switch(lambda: clients.send(asked, rate=rate, labels=labels), undo)
+            return Switch(lambda: clients.send(asked, rate=rate, labels=labels), release.install)
         case catalog.Candidate(rate=rate, fault=fault):
             before = clients.send(requests(flights, 1), rate=rate)
             props.world.until(lambda: len(before.sent) >= _HISTORY, seconds=60, what=f"{_HISTORY} requests")
@@ -198,17 +192,6 @@ def _switch(drill: Drill, release: Release, clients: Clients, props: Props) -> S
             return Switch(lambda: release.install(fault), lambda: None)
         case _:
             raise TypeError(f"{drill.alert}: {given} is no fault of a model")
-
-
-def _replace(release: Release, props: Props) -> None:
-    """Have a sound server take all traffic from one with a fault."""
-
-    def stable() -> str:
-        return str(props.stage.status(release.site)["stable"]["slot"])
-
-    faulty = stable()
-    release.install()
-    props.world.until(lambda: stable() != faulty, seconds=_SERVES_SECONDS, what=f"a sound {release.site.name}")
 
 
 def _accustom(drill: Drill, props: Props) -> None:

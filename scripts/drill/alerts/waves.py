@@ -56,6 +56,10 @@ class Drills:
                 outcomes += self._side_by_side(wave, resolve=resolve, told=told)
         return outcomes
 
+    def end(self) -> None:
+        """Have those that are under way undo their faults and end."""
+        self._over.set()
+
     def _side_by_side(self, wave: Sequence[Drill], *, resolve: bool, told: Callable[[Outcome], None]) -> list[Outcome]:
         with ThreadPoolExecutor(len(wave)) as pool:
             futures = [pool.submit(self._work, drill, resolve=resolve, told=told) for drill in wave]
