@@ -7,6 +7,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from detectors import OwnDetectors
+from predictions import Predictions, predict
 from story import Story, cluster_from_environment, diagnose
 
 from cluster import demo, paths
@@ -45,6 +47,23 @@ def second(story: Story) -> demo.ModelImage:
 def variants(story: Story) -> Variants:
     """Versions to release as candidates, and a model server that has faults, all on the node."""
     return prepare(story.cluster)
+
+
+@pytest.fixture(scope="session")
+def predicted(story: Story, samples: list[dict[str, Any]]) -> Predictions:
+    """Predictions whose labels are not known to the detector yet."""
+    return predict(story, samples[:300])
+
+
+@pytest.fixture(scope="session")
+def own_detectors(story: Story) -> Iterator[OwnDetectors]:
+    """A detector that loses events from now on, whose alert takes ten minutes, and one that can be killed."""
+    own = OwnDetectors(story)
+    try:
+        own.begin()
+        yield own
+    finally:
+        own.end()
 
 
 @pytest.hookimpl(wrapper=True)

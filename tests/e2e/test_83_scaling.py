@@ -23,6 +23,9 @@ from rollouts.stage import Stage
 from rollouts.traffic import Traffic
 from rollouts.variants import Variants
 
+# What a flood loses is told after ten minutes of it (test_85_alerts.py): they begin here.
+pytestmark = pytest.mark.usefixtures("own_detectors")
+
 _NAME = "scaled"
 _TARGET = 2  # requests in flight per pod
 _SLOW = "slow=1,delay=0.05"  # twenty requests a second from each pod
