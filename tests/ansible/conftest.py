@@ -40,7 +40,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A Debian for the tests of one module, which build on each other in their order."""
     if os.geteuid() != 0:
         pytest.fail("a machine in namespaces of its own needs root")
-    with target.booted(tmp_path_factory.mktemp("target") / "machine", name="leewayvm", ports=(443, 6443, 8080)) as one:
+    folder = tmp_path_factory.mktemp("target") / "machine"
+    # By this process's id, so that two runs do not meet.
+    with target.booted(folder, name=f"leewayvm{os.getpid()}", ports=(443, 6443, 8080)) as one:
         yield one
 
 
