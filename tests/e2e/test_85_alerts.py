@@ -53,7 +53,7 @@ _SAID = {
     ),
     "DriftAbrupt": (
         "warning",
-        rf"Detector abrupt finds .* of model <name> in namespace <name> changed\. Over their threshold: temp \({_NUMBER} times",
+        rf"Detector abrupt finds .* of model <name> in .* changed\. Over their threshold: temp \({_NUMBER} times",
         (1.0, 1e3),
     ),
     "RolloutRolledBack": (
