@@ -210,7 +210,7 @@ server-package: ## The model server for a machine without Kubernetes, into build
 	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m machine package
 ansible-releases: ## Write into ansible/ anew what Terraform tells a virtual machine
 	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m machine releases
-ansible-test: ## A cluster of one machine by Ansible, a model server by user data: on a Debian booted here; root; six minutes
+ansible-test: ## A cluster of one machine by Ansible, a model server by user data: on a Debian booted here; root; ten minutes
 	@"$$LEEWAY_UV" run --frozen pytest -q --junitxml=build/tests/ansible.xml tests/ansible
 e2e: ## The end-to-end story on the built-in cluster, which it starts if need be
 	@scripts/e2e.sh
