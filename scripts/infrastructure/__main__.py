@@ -1,6 +1,7 @@
 """The commands behind the Makefile: python -m infrastructure program|schemas|costs|apply."""
 
 import argparse
+import signal
 import sys
 
 from cluster import prerequisites
@@ -18,6 +19,8 @@ def main() -> int:
             print(program.find())
         elif command == "apply":
             prerequisites.check()
+            # An end that is asked for is an end like any other: the cluster goes.
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
             print(live.prove())
         elif command == "costs":
             print(costs.table(costs.environments()))
