@@ -33,7 +33,7 @@ test: ## Everything: check, then the end-to-end story on the built-in cluster; e
 	@rm -rf build/tests && mkdir -p build/tests
 	@echo "programs and images are built meanwhile: tail -f build/tests/build.log"
 	@# The trap: checks that fail leave nobody building. A build that is over cannot be ended, which is no failure.
-	@nice $(MAKE) build images >build/tests/build.log 2>&1 & building=$$!; trap 'kill $$building 2>/dev/null || true' EXIT; \
+	@nice $(MAKE) build terraform-program images >build/tests/build.log 2>&1 & building=$$!; trap 'kill $$building 2>/dev/null || true' EXIT; \
 	$(MAKE) check; wait $$building || { cat build/tests/build.log; exit 1; }
 	@BESIDE=terraform-apply $(MAKE) e2e
 	@python3 scripts/summary.py build/tests
