@@ -112,6 +112,7 @@ def test_the_runtime_is_what_kserve_asks_of_one(render: Render) -> None:
     # KServe takes the first port for the Service and the logger; the agent takes over an HTTP readiness probe only.
     assert container["ports"][0] == {"name": "http1", "containerPort": 8080, "protocol": "TCP"}
     assert container["readinessProbe"]["httpGet"] == {"path": "/v2/health/ready", "port": 8080}
+    assert container["readinessProbe"]["timeoutSeconds"] == 5  # a busy server is not taken away
     assert container["livenessProbe"]["httpGet"]["path"] == "/v2/health/live"
     assert container["startupProbe"]["httpGet"]["path"] == "/v2/health/live"
     # Longer than the agent's drain of 30 s.

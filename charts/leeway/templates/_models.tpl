@@ -106,10 +106,12 @@ containers:
       httpGet: {path: /v2/health/live, port: 8080}
       periodSeconds: 1
       failureThreshold: 120
+    # Probes are answered in their turn. A server that is overloaded for a moment stays: its share would overload the
+    # others, and the last one that left would leave its requests to pods that are not ready.
     readinessProbe:
       httpGet: {path: /v2/health/ready, port: 8080}
       periodSeconds: 2
-      timeoutSeconds: 2
+      timeoutSeconds: 5
       failureThreshold: 3
     livenessProbe:
       httpGet: {path: /v2/health/live, port: 8080}

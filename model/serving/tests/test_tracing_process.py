@@ -196,7 +196,7 @@ def test_where_nobody_listens_requests_are_answered_and_the_process_ends(sealed:
             assert [process.predict().status_code for _ in range(20)] == [200] * 20
             process.end()
     (lost,) = process.said("spans were lost")
-    assert lost["fields"] == {"recorded": 100, "lost": 100}
+    assert lost["fields"] == {"recorded": 120, "lost": 120}
     assert all(line["logger"].startswith("leeway_serving") for line in process.lines)
 
 
