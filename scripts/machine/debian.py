@@ -9,10 +9,8 @@ from cluster.fetch import debian
 from cluster.locked import locked
 from cluster.shell import run
 
-_SUITES = (
-    "deb http://deb.debian.org/debian bookworm main",
-    "deb http://deb.debian.org/debian-security bookworm-security main",
-)
+# Without a mirror: mmdebstrap then takes Debian's own, with its security updates.
+_SUITE = "bookworm"
 _PACKAGES = (
     "ca-certificates", "dbus", "iproute2", "libpam-systemd", "openssh-server", "python3", "python3-apt", "sudo",
     "systemd-sysv",
@@ -25,7 +23,7 @@ def archive() -> Path:
     Raises:
         CommandFailedError: Debian's archive cannot be reached, or this machine lets nobody make a root file system.
     """
-    recipe = hashlib.sha256("\n".join((*_SUITES, *_PACKAGES)).encode()).hexdigest()[:12]
+    recipe = hashlib.sha256("\n".join((_SUITE, *_PACKAGES)).encode()).hexdigest()[:12]
     folder = paths.cache() / "machine"
     target = folder / f"debian-12-{recipe}.tar"
     with locked(folder / "lock"):
@@ -35,7 +33,7 @@ def archive() -> Path:
             run(
                 [
                     "mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(_PACKAGES)}",
-                    '--aptopt=Acquire::Retries "3"', "bookworm", unfinished, *_SUITES,
+                    '--aptopt=Acquire::Retries "3"', _SUITE, unfinished,
                 ],
                 log=paths.cache() / "logs" / "machine-debian.log",
                 env={"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"},

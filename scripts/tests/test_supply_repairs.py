@@ -10,7 +10,7 @@ POLICY = """libssl3:
   Candidate: 3.0.18-1
   Version table:
      3.0.18-1 500
-        500 https://deb.debian.org/debian-security bookworm-security/main amd64 Packages
+        500 https://debian.example/debian-security bookworm-security/main amd64 Packages
 dash:
   Installed: (none)
   Candidate: 0.5.12-2

@@ -3,7 +3,7 @@
 The kinds of a release are in its Go module; where that is not to be had, the models of its Python SDK, which are
 generated from the same Go types, name the fields and their types, but no bound:
 
-    curl -O https://proxy.golang.org/github.com/kserve/kserve/@v/v0.19.0.zip
+    go mod download -json github.com/kserve/kserve@v0.19.0      # its "Zip" is the file
     python tests/chart/kserve_schemas.py v0.19.0.zip
     pip download --no-deps kserve==0.21.0
     python tests/chart/kserve_schemas.py kserve-0.21.0-py3-none-any.whl
