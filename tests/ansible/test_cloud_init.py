@@ -31,8 +31,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
 
 
 def test_it_takes_what_terraform_tells_the_machine(machine: Target, told: dict[str, object]) -> None:
-    (machine.root / "root/cloud.yaml").write_text(f"#cloud-config\n{yaml.safe_dump(told)}")
-    assert "Valid" in machine.run("cloud-init", "schema", "--config-file", "/root/cloud.yaml")
+    (machine.root / "etc/told.yaml").write_text(f"#cloud-config\n{yaml.safe_dump(told)}")
+    assert "Valid" in machine.run("cloud-init", "schema", "--config-file", "/etc/told.yaml")
 
 
 def test_a_first_boot_with_user_data_serves_the_model(machine: Target, settings: Mapping[str, str]) -> None:
@@ -51,10 +51,8 @@ def test_a_first_boot_with_user_data_serves_the_model(machine: Target, settings:
 
 
 def test_it_writes_what_the_playbook_writes(machine: Target, told: dict[str, object]) -> None:
-    (machine.root / "root/cloud.yaml").write_text(f"#cloud-config\n{yaml.safe_dump(told)}")
-    machine.run(
-        "cloud-init", "--file", "/root/cloud.yaml", "single", "--name", "cc_write_files", "--frequency", "always"
-    )
+    (machine.root / "etc/told.yaml").write_text(f"#cloud-config\n{yaml.safe_dump(told)}")
+    machine.run("cloud-init", "--file", "/etc/told.yaml", "single", "--name", "cc_write_files", "--frequency", "always")
     places = {
         "config.yaml": "etc/rancher/k3s/config.yaml",
         "leeway-objects.yaml": "var/lib/rancher/k3s/server/manifests/leeway-objects.yaml",
