@@ -74,7 +74,7 @@ ln -sfn "$server" "$release/server"
 ln -sfn "$bundle" "$release/bundle"
 for unit in $units; do install -m 0644 "$package/$unit" "$release/$unit"; done
 
-before=$(readlink "$root/current" || true)
+before=$(readlink "$root/current" || true) # no link yet: the first release
 if [ "$before" = "$release" ] && systemctl --quiet is-active leeway-server.service; then
     echo "install: $MODEL_NAME is served as told already"
     exit 0

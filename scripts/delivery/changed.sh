@@ -9,6 +9,6 @@ changed=()
 for environment in dev staging prod; do
     git diff --quiet "$before" HEAD -- "deploy/models-$environment.yaml" || changed+=("\"$environment\"")
 done
-release=$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || true)
+release=$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || true) # no tag yet: no release
 echo "environments=[$(IFS=,; echo "${changed[*]}")]"
 echo "release=${release#v}"

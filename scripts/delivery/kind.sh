@@ -54,7 +54,7 @@ install() { # from the chart $1
     scripts/delivery/health.sh
 }
 # Before this commit: a tag on it is of what is to be released, and not published yet.
-released=$(git describe --tags --abbrev=0 --match 'v*' HEAD^ 2>/dev/null || true)
+released=$(git describe --tags --abbrev=0 --match 'v*' HEAD^ 2>/dev/null || true) # no tag yet: no release
 if [ -n "$released" ]; then
     install "oci://${REGISTRY:?}/charts/leeway" --version "${released#v}" --set images.registry="$REGISTRY"
 else

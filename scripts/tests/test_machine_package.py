@@ -42,7 +42,7 @@ def test_a_bundle_is_packed_as_it_lies(tmp_path: Path) -> None:
     (bundle / "deep/data").write_bytes(b"\0\1")
     server_package.pack_bundle(bundle, tmp_path / "bundle.tar.gz")
     with tarfile.open(tmp_path / "bundle.tar.gz") as archive:
-        packed = {member.name: archive.extractfile(member).read() for member in archive}  # type: ignore[union-attr]
+        packed = {member.name: archive.extractfile(member).read() for member in archive}
     assert packed == {"manifest.json": b"{}", "deep/data": b"\0\1"}
 
 

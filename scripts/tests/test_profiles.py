@@ -58,5 +58,5 @@ def test_the_detector_that_is_loaded_is_the_one_that_runs(profile: Profile, dete
     backend = {"driftDetector": "alibi", "driftDetectorNative": "native"}[detector]
     default = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))["driftDetector"]
     told = installed(profile).get("driftDetector", {})
-    assert {**default, **told}["backend"] == backend  # type: ignore[dict-item]
+    assert {**default, **told}["backend"] == backend
     assert detector in profile.images.values()

@@ -42,7 +42,7 @@ def test_the_gateways_and_helm_are_those_of_their_wheels() -> None:
 
 def test_prometheus_is_told_by_its_own_name_for_its_version() -> None:
     """The module v0.315.0 is Prometheus 3.15.0."""
-    minor, patch = re.fullmatch(r"v0\.3(\d+)\.(\d+)", PINNED["modules"]["prometheus"]["version"]).groups()  # type: ignore[union-attr]
+    minor, patch = re.fullmatch(r"v0\.3(\d+)\.(\d+)", PINNED["modules"]["prometheus"]["version"]).groups()
     assert told("Prometheus") == f"3.{minor}.{patch}"
 
 

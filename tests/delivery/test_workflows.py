@@ -138,7 +138,7 @@ def test_a_scan_looks_at_todays_packages_of_debian_and_not_at_cached_ones() -> N
     kept = [*step["with"]["path"].split(), *read(ROOT / ".gitlab-ci.yml")["default"]["cache"]["paths"]]
     ours = {Path(path).name for path in kept if "leeway" in path}
     assert ours == {"go", "modules", "tools", "wheels"}  # without debian and images
-    assert "schedule" in read(FOLDER / "ci.yml")[True]  # type: ignore[index]  # YAML 1.1 reads the key `on` as true
+    assert "schedule" in read(FOLDER / "ci.yml")[True]  # YAML 1.1 reads the key `on` as true
 
 
 def test_what_is_deployed_was_verified_first() -> None:
@@ -154,7 +154,7 @@ def test_what_is_deployed_was_verified_first() -> None:
 def test_every_deployment_says_what_and_where() -> None:
     called = [job for file in WORKFLOWS for job in read(file)["jobs"].values() if "deploy.yml" in job.get("uses", "")]
     assert len(called) == 4  # the environments of a release, and those whose models have changed
-    assert all(set(job["with"]) == set(read(FOLDER / "deploy.yml")[True]["workflow_call"]["inputs"]) for job in called)  # type: ignore[index]
+    assert all(set(job["with"]) == set(read(FOLDER / "deploy.yml")[True]["workflow_call"]["inputs"]) for job in called)
 
 
 def test_a_model_is_trained_again_by_the_clock_by_changed_data_and_by_hand() -> None:
