@@ -1,6 +1,7 @@
 """The objects we make, as golden files; and what comparing them means."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ def arm(wished: Rollout) -> Arm:
 
 def built(name: str) -> dict[str, Any]:
     wished = rollout()
+    bearers = objects.Bearers(match=Match(header="x-group", value="b"), slot="b", opened=True)
     source = {
         "spec": {"supportedModelFormats": [{"name": "onnx", "autoSelect": True, "priority": 1}], "containers": []}
     }
@@ -42,8 +44,9 @@ def built(name: str) -> dict[str, Any]:
         ),
         "bundle-service": objects.bundle_service(wished, "b"),
         "http-route": objects.http_route(wished, Weights(a=100), ["a", "b"]),
-        "http-route-header": objects.http_route(
-            wished, Weights(a=100), ["a", "b"], bearers=(Match(header="x-group", value="b"), "b")
+        "http-route-header": objects.http_route(wished, Weights(a=100), ["a", "b"], bearers=bearers),
+        "http-route-header-closed": objects.http_route(
+            wished, Weights(a=100), ["a", "b"], bearers=replace(bearers, opened=False)
         ),
         "http-route-mirror": objects.http_route(wished, Weights(a=100), ["a", "b"], mirror="b"),
         "runtime-copy": objects.runtime_copy(wished, arm(wished), source),
@@ -61,6 +64,7 @@ def test_there_are_golden_files() -> None:
         "bundle-service",
         "http-route",
         "http-route-header",
+        "http-route-header-closed",
         "http-route-mirror",
         "inference-service",
         "inference-service-direct",

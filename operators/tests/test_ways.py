@@ -4,10 +4,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from leeway_operators.core.converge import GATEWAY_LAG
 from leeway_operators.core.seen import Word
 from leeway_operators.shell import api
 from tests.stories import LONG, command, finish, release, until
 from tests.world import NAME, NAMESPACE, Crashed, World, digest, spec
+
+BEARERS = {"header": "x-group", "value": "b"}
 
 
 def test_a_harmful_version_in_probation_gives_the_traffic_back(busy: World) -> None:
@@ -61,25 +64,74 @@ def test_a_gateway_that_refuses_to_mirror_gets_its_route_back_and_the_release_fa
 
 
 def test_requests_with_the_header_are_the_candidates_and_nothing_promotes_it(busy: World) -> None:
-    release(busy, steps=[], match={"header": "x-group", "value": "b"})
+    release(busy, steps=[], match=BEARERS)
     until(busy, "Canary")
     busy.settle(LONG)
-    matched, rest = busy.objects[api.ROUTES, NAME]["spec"]["rules"]
-    (header,) = {str(match["headers"]) for match in matched["matches"]}
-    assert header == str([{"type": "Exact", "name": "x-group", "value": "b"}])
-    assert [ref["name"] for ref in matched["backendRefs"]] == [f"{NAME}-b-predictor"]
-    assert {ref["name"]: ref["weight"] for ref in rest["backendRefs"]} == {
-        f"{NAME}-a-predictor": 100,
-        f"{NAME}-b-predictor": 0,
-    }
+    assert bearers_of(busy) == ("b", True)
+    assert busy.shares() == {"a": 100, "b": 0}
     assert busy.status["phase"] == "Canary"
     assert busy.condition("Progressing")["message"].startswith("requests with the header are its own")
     command(busy, "abort")
-    (rule,) = busy.objects[api.ROUTES, NAME]["spec"]["rules"]
-    assert "headers" not in str(rule["matches"])
+    assert bearers_of(busy) == ("a", False)
     assert busy.served("b") == {("2", digest("2"))}, "requests with the header may still be on their way"
     finish(busy)
     assert busy.served("b") == set()
+
+
+def test_the_gateway_knows_the_pods_that_a_header_leads_to_before_anybody_is_sent_there(busy: World) -> None:
+    release(busy, steps=[], match=BEARERS)
+    until(busy, "Canary")
+    verified = busy.now
+    led: list[tuple[str, bool]] = []
+    while not led or not led[-1][1]:
+        busy.operator().reconcile(NAMESPACE, NAME)
+        led.append(bearers_of(busy))
+        assert "evidenceSince" not in busy.status["analysis"], "nobody is the candidate's yet"
+        busy.tick(2)
+    assert set(led) == {("b", False), ("b", True)}
+    assert busy.now - verified >= GATEWAY_LAG
+
+
+def test_the_rule_of_a_header_never_goes_while_its_strategy_stays(busy: World) -> None:
+    for number, version in enumerate(("2", "3"), 1):
+        release(busy, version, steps=[], match=BEARERS)
+        until(busy, "Canary")
+        busy.settle(5)
+        candidate, opened = bearers_of(busy)
+        assert opened
+        command(busy, "promote", number)
+        for _ in range(20):
+            assert bearers_of(busy) == (candidate, False)
+            busy.settle(1)
+        assert busy.shares()[candidate] == 100
+    release(busy, "3", steps=[{"weight": 50}])
+    busy.settle(1)
+    assert len(busy.objects[api.ROUTES, NAME]["spec"]["rules"]) == 1
+
+
+def test_a_candidate_whose_pods_are_lost_gets_its_header_back_only_after_they_are_known_again(busy: World) -> None:
+    release(busy, steps=[], match=BEARERS)
+    until(busy, "Canary")
+    busy.settle(5)
+    place = spec("2")["model"]["storageUri"]
+    good, busy.images[place] = busy.images[place], Word(error="out of memory")
+    busy.settle(2)
+    assert bearers_of(busy) == ("b", False)
+    busy.images[place] = good
+    busy.settle(1)
+    assert bearers_of(busy) == ("b", False)
+    busy.settle(5)
+    assert bearers_of(busy) == ("b", True)
+
+
+def bearers_of(world: World) -> tuple[str, bool]:
+    """The slot that the header leads to, and whether its rule matches what is asked."""
+    (_, theirs) = world.objects[api.ROUTES, NAME]["spec"]["rules"]
+    for match in theirs["matches"]:
+        assert match["headers"] == [{"type": "Exact", "name": BEARERS["header"], "value": BEARERS["value"]}]
+    (backend,) = theirs["backendRefs"]
+    paths = {match["path"]["value"] for match in theirs["matches"]}
+    return backend["name"].removesuffix("-predictor")[-1], "/v2/models" in paths
 
 
 def test_a_gateway_that_says_it_cannot_mirror_is_never_asked_to(busy: World) -> None:
@@ -128,15 +180,16 @@ def test_where_reverts_are_canaries_the_version_before_takes_the_steps_too(busy:
 
 
 def test_a_crash_before_the_route_is_plain_again_stops_no_slot_that_it_leads_to(busy: World) -> None:
-    release(busy, steps=[], match={"header": "x-group", "value": "b"})
+    release(busy, steps=[], match=BEARERS)
     until(busy, "Canary")
-    busy.settle(3)
+    busy.settle(5)
+    assert bearers_of(busy) == ("b", True)
     busy.crash_after = 4  # two Events, the record and the status that end it are written, and the route is not
     with pytest.raises(Crashed):
         command(busy, "abort")
     busy.crash_after = None
     assert "leaving" in busy.status
-    assert "x-group" in str(busy.objects[api.ROUTES, NAME]["spec"]["rules"])
+    assert bearers_of(busy) == ("b", True)
     busy.operator().reconcile(NAMESPACE, NAME)
     busy.tick()
     assert busy.served("b") == {("2", digest("2"))}

@@ -170,7 +170,7 @@ class World:
         route = self.objects.get((api.ROUTES, NAME), {"spec": {"rules": [{"backendRefs": []}]}})
         mirrored = any(
             copy["requestMirror"]["backendRef"]["name"] == f"{NAME}-{slot}-predictor"
-            for copy in route["spec"]["rules"][-1].get("filters", [])
+            for copy in route["spec"]["rules"][0].get("filters", [])
             if copy["type"] == "RequestMirror"
         )
         share = 1.0 if mirrored else self.shares().get(slot, 0) / 100

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from leeway_operators.core.advance import decide, is_last, step_of
-from leeway_operators.core.attempts import GATEWAY_LAG
+from leeway_operators.core.converge import GATEWAY_LAG
 from leeway_operators.core.model import Analysis
 from leeway_operators.core.strategy import Strategy
 from leeway_operators.evidence.experiment import Experiment

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from leeway_operators.core import analysis as analyses
-from leeway_operators.core.converge import route_stands
+from leeway_operators.core.converge import GATEWAY_LAG, route_stands
 from leeway_operators.core.model import OUTCOME_REASONS, Arm, Outcome, Rejected, Release, Rollout, Slot, Status, other
 from leeway_operators.core.seen import Seen
 from leeway_operators.core.strategy import Strategy
@@ -14,10 +14,6 @@ from leeway_operators.core.verify import Check
 from leeway_operators.evidence.findings import Finding
 
 ALL = 100
-# A gateway's controller says that it has taken over a route; its proxies follow a little later (about a second with
-# Envoy Gateway). Until they surely have, the slot that lost its traffic is neither stopped nor given another version,
-# and no count belongs to the new weights.
-GATEWAY_LAG = timedelta(seconds=10)
 # How long a pod that is told to end still answers what it was asked before: KServe's agent drains for 30 s.
 POD_DRAIN = timedelta(seconds=30)
 # A warm version takes its traffic back at once. One that could not for so long does not keep a newer release waiting.

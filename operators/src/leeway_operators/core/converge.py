@@ -1,6 +1,7 @@
 """From what was decided to what is done: the actions that bring the cluster to a status."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +26,10 @@ from leeway_operators.core.strategy import strategy_of
 
 # A slot that has just got the traffic keeps its replicas this long: its autoscaler still counts the idle minutes.
 HANDOVER = timedelta(minutes=10)
+# A gateway's controller says that it has taken over a route; its proxies follow a little later (about a second with
+# Envoy Gateway). Until they surely have, the slot that lost its traffic is neither stopped nor given another version,
+# no count belongs to the new weights, and no header leads to pods that have just come.
+GATEWAY_LAG = timedelta(seconds=10)
 
 
 def converge(
@@ -42,8 +47,9 @@ def converge(
     """
     yield from _expose(rollout, status, seen)
     yield from _deploy(rollout, status, seen, sink_url)
-    if not route_stands(rollout, status, seen, exposed=exposed):
-        yield ApplyRoute(body=_wished_route(rollout, status, seen, exposed=exposed))
+    route = _route(rollout, status, seen, exposed=exposed, opens=_opens(rollout, status, seen, now))
+    if seen.route is None or not objects.covers(seen.route.body, route):
+        yield ApplyRoute(body=route)
     yield from _restart(rollout, status, seen)
     yield from _scale(rollout, status, seen, now)
     yield from _tidy(rollout, status, seen)
@@ -91,11 +97,11 @@ def _deploy(rollout: Rollout, status: Status, seen: Seen, sink_url: str | None) 
 
 def route_stands(rollout: Rollout, status: Status, seen: Seen, *, exposed: bool) -> bool:
     """Whether the HTTPRoute is as was decided."""
-    body = _wished_route(rollout, status, seen, exposed=exposed)
+    body = _route(rollout, status, seen, exposed=exposed, opens=True)
     return seen.route is not None and objects.covers(seen.route.body, body)
 
 
-def _wished_route(rollout: Rollout, status: Status, seen: Seen, *, exposed: bool) -> dict[str, Any]:
+def _route(rollout: Rollout, status: Status, seen: Seen, *, exposed: bool, opens: bool) -> dict[str, Any]:
     # A backend that is known before it gets weight is a switch without a first connection; one that does not exist
     # would make the gateway report the route as broken.
     backends = [
@@ -103,17 +109,35 @@ def _wished_route(rollout: Rollout, status: Status, seen: Seen, *, exposed: bool
         for slot in SLOTS
         if status.weights.of(slot) > 0 or (slot in _roles(status) and seen.slots[slot].has_service)
     ]
-    candidate, analysis = status.candidate, status.analysis
-    if candidate is None or analysis is None or status.promoting is not None or not exposed:
-        return objects.http_route(rollout, status.weights, backends)
-    strategy = strategy_of(rollout.spec)
+    analysis = status.analysis if exposed and status.promoting is None else None
+    reached = status.candidate if analysis is not None else None
+    shadow = analysis is not None and step_of(strategy_of(rollout.spec), analysis).shadow
     return objects.http_route(
         rollout,
         status.weights,
         backends,
-        mirror=candidate.slot if step_of(strategy, analysis).shadow else None,
-        bearers=(strategy.match, candidate.slot) if strategy.match is not None else None,
+        mirror=reached.slot if reached is not None and shadow else None,
+        bearers=_bearers(rollout, status, seen, opened=reached is not None and opens),
     )
+
+
+def _bearers(rollout: Rollout, status: Status, seen: Seen, *, opened: bool) -> objects.Bearers | None:
+    """Who has the header: while there is no candidate, or it is not to be reached, their rule is there and closed."""
+    match = strategy_of(rollout.spec).match
+    arms = [arm for arm in (status.candidate, status.stable) if arm is not None and seen.slots[arm.slot].has_service]
+    return objects.Bearers(match=match, slot=arms[0].slot, opened=opened) if match is not None and arms else None
+
+
+def _opens(rollout: Rollout, status: Status, seen: Seen, now: datetime) -> bool:
+    """Whether the gateway has been told of the closed rule, and of the pods that it leads to, a while ago."""
+    bearers = _bearers(rollout, status, seen, opened=True)
+    if bearers is None or seen.route is None or status.analysis is None:
+        return False
+    live = seen.route.body["spec"].get("rules", [])[1:]
+    if objects.covers(live, [objects.bearers_rule(rollout, bearers)]):
+        return True
+    closed = objects.bearers_rule(rollout, replace(bearers, opened=False))
+    return objects.covers(live, [closed]) and now - status.analysis.step_since >= GATEWAY_LAG
 
 
 def _restart(rollout: Rollout, status: Status, seen: Seen) -> Iterator[Action]:

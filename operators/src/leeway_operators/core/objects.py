@@ -4,7 +4,8 @@ Defaults that the API server would add are written out, so that comparing a live
 comparison of what both hold.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from leeway_operators.core.model import Arm, Rollout, Slot, Weights
@@ -34,9 +35,25 @@ ROUTED_PATHS = (
     ("Exact", "/api/v1/health"),
     ("Exact", "/openapi.json"),
 )
+# Of a rule that nobody is to match yet. A server answers it with 404.
+CLOSED_PATH = ("Exact", "/.well-known/leeway/closed")
 # The agent drains its queue of events for 30 s; the runtime's preStop outlives that, and the pod outlives both.
 GRACE_SECONDS = 75
 UID = 10001
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bearers:
+    """Whose requests go to one slot whatever the weights; a rule of theirs is there, closed, before it matches any.
+
+    A gateway is told of routes and of where they lead in two messages. Envoy answers 503 to what a new rule matches
+    until it knows the backends of that rule. Those of a closed one it knows already, so that opening it changes only
+    what matches.
+    """
+
+    match: Match
+    slot: Slot
+    opened: bool
 
 
 def slot_name(model: str, slot: Slot) -> str:
@@ -211,7 +228,7 @@ def http_route(
     backends: Sequence[Slot],
     *,
     mirror: Slot | None = None,
-    bearers: tuple[Match, Slot] | None = None,
+    bearers: Bearers | None = None,
 ) -> dict[str, Any]:
     """The HTTPRoute of a model: its hostnames, the allowed paths, and `backends` with their weights.
 
@@ -220,7 +237,7 @@ def http_route(
         weights: percent per slot.
         backends: slots that have a Service.
         mirror: the slot that gets a copy of every request; what it answers is thrown away.
-        bearers: requests with this header go to this slot, whatever the weights.
+        bearers: requests with this header go to this slot, whatever the weights, once their rule is open.
     """
     endpoint = rollout.spec["endpoint"]
     gateway = endpoint["gateway"]
@@ -237,21 +254,31 @@ def http_route(
     ]
     if mirror is not None:
         filters.append({"type": "RequestMirror", "requestMirror": {"backendRef": _backend(rollout, mirror)}})
-    paths = [{"path": {"type": kind, "value": path}} for kind, path in ROUTED_PATHS]
     common = {"filters": filters, "timeouts": {"request": endpoint["timeout"]}}
-    rules = []
-    if bearers is not None:
-        header = {"type": "Exact", "name": bearers[0].header, "value": bearers[0].value}
-        matches = [path | {"headers": [header]} for path in paths]
-        rules.append({"matches": matches, **common, "backendRefs": [_backend(rollout, bearers[1]) | {"weight": 100}]})
     shares = [_backend(rollout, slot) | {"weight": weights.of(slot)} for slot in backends]
-    rules.append({"matches": paths, **common, "backendRefs": shares})
+    rules = [{"matches": _paths(ROUTED_PATHS), **common, "backendRefs": shares}]
+    if bearers is not None:
+        # After the main rule: gateways know the backends of a rule by its place. What matches more closely wins anyway.
+        rules.append({**bearers_rule(rollout, bearers), **common})
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
         "metadata": owned(rollout, rollout.name, {LABEL_MODEL: rollout.name}),
         "spec": {"parentRefs": [parent], "hostnames": list(endpoint.get("hostnames", [])), "rules": rules},
     }
+
+
+def bearers_rule(rollout: Rollout, bearers: Bearers) -> dict[str, Any]:
+    """What decides where requests with the header go, of the rule that is theirs."""
+    header = {"type": "Exact", "name": bearers.match.header, "value": bearers.match.value}
+    return {
+        "matches": [path | {"headers": [header]} for path in _paths(ROUTED_PATHS if bearers.opened else [CLOSED_PATH])],
+        "backendRefs": [_backend(rollout, bearers.slot) | {"weight": 100}],
+    }
+
+
+def _paths(routed: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+    return [{"path": {"type": kind, "value": path}} for kind, path in routed]
 
 
 def _backend(rollout: Rollout, slot: Slot) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from leeway_operators.core import attempts, traffic
 from leeway_operators.core.actions import Plan, SetStatus
 from leeway_operators.core.analysis import look_interval
 from leeway_operators.core.commanded import execute
-from leeway_operators.core.converge import HANDOVER, converge
+from leeway_operators.core.converge import GATEWAY_LAG, HANDOVER, converge
 from leeway_operators.core.evidence import Evidence
 from leeway_operators.core.judge import advised, hostname_taken, judged, warnings
 from leeway_operators.core.model import SLOTS, Arm, Followed, Rollout, Slot, Status, Weights, other
@@ -139,7 +139,7 @@ def _clocked(turn: Turn) -> Turn:
     analysis = status.analysis
     if analysis is None:
         return turn
-    counts = (analysis.evidence_since or now) - attempts.GATEWAY_LAG
+    counts = (analysis.evidence_since or now) - GATEWAY_LAG
     if max(analysis.began, analysis.step_since, analysis.looked or now, counts) <= now:
         return turn
     return turn.having(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from leeway_operators.core import analysis as analyses
 from leeway_operators.core import attempts, objects
 from leeway_operators.core.advance import CANDIDATE_LOST, MIRROR_UNSUPPORTED, step_of
-from leeway_operators.core.converge import replicas, route_stands
+from leeway_operators.core.converge import GATEWAY_LAG, replicas, route_stands
 from leeway_operators.core.model import Analysis, Rollout, Slot, Status, Weights
 from leeway_operators.core.seen import Seen
 from leeway_operators.core.stages import is_held
@@ -81,7 +81,7 @@ def shared(
     exposed = not on_probation and _is_reached(turn.status, strategy, analysis, checks)
     turn = turn.having(analysis=analysis)
     followed = attempts.followed_since(turn.status, seen) if is_as_decided(turn, strategy, seen, checks) else None
-    since = analysis.evidence_since or (followed + attempts.GATEWAY_LAG if followed is not None else None)
+    since = analysis.evidence_since or (followed + GATEWAY_LAG if followed is not None else None)
     analysis = replace(analysis, evidence_since=since if followed is not None else None)
     return turn.having(analysis=analysis), exposed
 

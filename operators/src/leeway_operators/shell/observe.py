@@ -258,9 +258,11 @@ def _trouble(status: Mapping[str, Any]) -> str | None:
 
 
 def _route(body: Mapping[str, Any], rollout: Rollout) -> SeenRoute:
+    # What a header chooses has no share in the traffic.
     shares = {
         reference["name"]: reference.get("weight", 1)
         for rule in body["spec"].get("rules", [])
+        if not any(match.get("headers") for match in rule.get("matches", []))
         for reference in rule.get("backendRefs", [])
     }
     accepted = [

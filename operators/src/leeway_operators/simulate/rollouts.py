@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from leeway_operators.core.attempts import GATEWAY_LAG
+from leeway_operators.core.converge import GATEWAY_LAG
 from leeway_operators.core.strategy import Strategy
 from leeway_operators.evidence.experiment import Experiment, History, Settings
 from leeway_operators.simulate.batch import broken, choose, fresh, harmed, keep, passed, spread
