@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-_FILE = "profile"
+from cluster.choice import Choice
 
 
 @dataclass(frozen=True)
@@ -47,34 +46,4 @@ SMALL = Profile(
     custom_metrics=False,
     values=MappingProxyType({"driftDetector": {"backend": "native"}, "autoscaling": {"maxReplicas": 2}}),
 )
-_PROFILES = {profile.name: profile for profile in (FULL, SMALL)}
-
-
-def choose(asked: str, standing: str | None) -> Profile:
-    """Return the profile that `make up` goes by.
-
-    Args:
-        asked: what PROFILE says; empty is what the cluster has, or full.
-        standing: the profile of the cluster that is up; None if none is.
-
-    Raises:
-        ValueError: there is no such profile.
-        RuntimeError: the cluster has another, whose parts nobody would take away.
-    """
-    name = asked or standing or FULL.name
-    if name not in _PROFILES:
-        raise ValueError(f"PROFILE={name}: expected one of {', '.join(_PROFILES)}")
-    if standing is not None and name != standing:
-        raise RuntimeError(f"PROFILE={name}: the cluster that is up has {standing}; make down first")
-    return _PROFILES[name]
-
-
-def remember(state: Path, profile: Profile) -> None:
-    """Keep with the cluster what it was started with."""
-    (state / _FILE).write_text(profile.name, encoding="utf-8")
-
-
-def remembered(state: Path) -> str:
-    """Return what the cluster of this state folder was started with."""
-    file = state / _FILE
-    return file.read_text(encoding="utf-8") if file.exists() else FULL.name
+CHOICE = Choice("PROFILE", {profile.name: profile for profile in (FULL, SMALL)})

@@ -72,8 +72,8 @@ def up(cluster: paths.ClusterPaths, profile: str = "", gateway: str = "") -> str
     standing = lifecycle.addresses_of(cluster) if is_up else None
     parts = Parts(
         addresses=standing or lifecycle.free_addresses(),
-        profile=profiles.choose(profile, profiles.remembered(cluster.state) if is_up else None),
-        gateway_api=gateways.choose(gateway, gateways.remembered(cluster.state) if is_up else None),
+        profile=profiles.CHOICE.choose(profile, profiles.CHOICE.remembered(cluster.state) if is_up else None),
+        gateway_api=gateways.CHOICE.choose(gateway, gateways.CHOICE.remembered(cluster.state) if is_up else None),
     )
     kube = Kube(cluster.kubeconfig)
     run_steps(_steps(cluster, parts, kube), parallel=_PARALLEL)
@@ -89,8 +89,8 @@ def build(cluster: paths.ClusterPaths, profile: str = "", gateway: str = "") -> 
     """
     parts = Parts(
         addresses=lifecycle.free_addresses(),
-        profile=profiles.choose(profile, None),
-        gateway_api=gateways.choose(gateway, None),
+        profile=profiles.CHOICE.choose(profile, None),
+        gateway_api=gateways.CHOICE.choose(gateway, None),
     )
     steps = _steps(cluster, parts, Kube(cluster.kubeconfig))
     run_steps(without(steps, "node"), parallel=_PARALLEL)
@@ -216,8 +216,8 @@ def _start(cluster: paths.ClusterPaths, parts: Parts, step: Step) -> None:
     if not lifecycle.is_up(cluster):
         programs_of_node = lifecycle.Programs(parts.kubernetes / "kubernetes", parts.debian, tools.fetch())
         lifecycle.start(cluster, parts.addresses, programs_of_node, step)
-        profiles.remember(cluster.state, parts.profile)
-        gateways.remember(cluster.state, parts.gateway_api)
+        profiles.CHOICE.remember(cluster.state, parts.profile.name)
+        gateways.CHOICE.remember(cluster.state, parts.gateway_api.name)
     _load(cluster, parts, [images.pause(parts.kubernetes / "pause")])
 
 

@@ -17,46 +17,23 @@ def documents(kind: str) -> list[dict[str, Any]]:
     return [document for document in found if document["kind"] == kind]
 
 
-@pytest.mark.parametrize(
-    ("asked", "standing", "expected"),
-    [
-        ("", None, "envoy"),
-        ("traefik", None, "traefik"),
-        ("", "traefik", "traefik"),
-        ("traefik", "traefik", "traefik"),
-    ],
-    ids=["nothing said", "said", "what the cluster has", "said of a cluster that has it"],
-)
-def test_the_implementation_is_the_one_asked_for_or_what_the_cluster_has(asked: str, standing: str, expected: str):
-    assert gateways.choose(asked, standing).name == expected
-
-
-def test_an_implementation_that_nobody_knows_is_refused_with_those_there_are():
+def test_the_implementations_are_those_that_can_be_named():
+    assert gateways.CHOICE.choose("", None) is gateways.DEFAULT
+    assert gateways.CHOICE.choose("traefik", None).title == "Traefik"
     with pytest.raises(ValueError, match=r"GATEWAY=nginx: expected one of envoy, traefik"):
-        gateways.choose("nginx", None)
-
-
-def test_a_cluster_with_another_one_is_left_alone():
-    with pytest.raises(RuntimeError, match=r"GATEWAY=traefik: the cluster that is up has envoy; make down first"):
-        gateways.choose("traefik", "envoy")
-
-
-def test_a_cluster_remembers_its_implementation(tmp_path: Path):
-    assert gateways.remembered(tmp_path) == "envoy"
-    gateways.remember(tmp_path, gateways.choose("traefik", None))
-    assert gateways.remembered(tmp_path) == "traefik"
+        gateways.CHOICE.choose("nginx", None)
 
 
 def test_a_cluster_with_traefik_gets_nothing_of_envoys():
     kube, addresses = Kube(Path("kubeconfig"), Path("tools")), Addresses(0)
-    chosen = gateways.choose("traefik", None)
+    chosen = gateways.CHOICE.choose("traefik", None)
     steps = {step.name: step for step in plan.steps(kube, lambda _: None, lambda: addresses, gateway_api=chosen)}
     assert not [name for name in steps if "envoy" in name.lower()]
     assert set(steps["Traefik"].needs) == {"load traefik", "Gateway API", "CoreDNS"}
 
 
 def test_the_chart_is_told_the_class_and_where_the_proxies_run():
-    values = gateways.choose("traefik", None).values
+    values = gateways.CHOICE.choose("traefik", None).values
     (gateway_class,) = documents("GatewayClass")
     (deployment,) = documents("Deployment")
     assert values["gateway"]["className"] == gateway_class["metadata"]["name"]

@@ -18,29 +18,11 @@ def installed(profile: Profile) -> dict[str, object]:
     return values(built, MODEL, profile)
 
 
-def test_without_a_word_everything_is_installed() -> None:
-    assert profiles.choose("", None) is FULL
-    assert profiles.choose("small", None) is SMALL
-
-
-def test_a_cluster_that_is_up_keeps_its_profile() -> None:
-    assert profiles.choose("", "small") is SMALL
-    assert profiles.choose("small", "small") is SMALL
-
-
-def test_a_cluster_is_not_turned_into_another() -> None:
-    with pytest.raises(RuntimeError, match="PROFILE=small: the cluster that is up has full; make down first"):
-        profiles.choose("small", "full")
-
-
-def test_the_profile_of_a_load_is_not_one_of_a_cluster() -> None:
-    with pytest.raises(ValueError, match="PROFILE=burst: expected one of full, small"):
-        profiles.choose("burst", None)
-
-
-def test_what_a_cluster_was_started_with_is_known_later(tmp_path: Path) -> None:
-    profiles.remember(tmp_path, SMALL)
-    assert profiles.remembered(tmp_path) == "small"
+def test_the_profiles_are_those_that_can_be_named() -> None:
+    assert profiles.CHOICE.choose("", None) is FULL
+    assert profiles.CHOICE.choose("small", None) is SMALL
+    with pytest.raises(ValueError, match="PROFILE=burst: expected one of full, small"):  # as a load's is called
+        profiles.CHOICE.choose("burst", None)
 
 
 @pytest.mark.parametrize("profile", [FULL, SMALL])

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from cluster.addons import gateway, traefik
 from cluster.addons.images import AddonImage
 from cluster.addons.kube import Kube
+from cluster.choice import Choice
 from cluster.progress import Step
-
-_FILE = "gateway"
 
 
 @dataclass(frozen=True)
@@ -51,35 +49,5 @@ _ALL = (
         },
     ),
 )
-_BY_NAME = {one.name: one for one in _ALL}
-DEFAULT = _BY_NAME[gateway.CLASS]
-
-
-def choose(asked: str, standing: str | None) -> Implementation:
-    """Return the implementation that `make up` brings.
-
-    Args:
-        asked: what GATEWAY says; empty is what the cluster has, or Envoy Gateway.
-        standing: the implementation of the cluster that is up; None if none is.
-
-    Raises:
-        ValueError: there is no such implementation.
-        RuntimeError: the cluster has another, which nobody would take away.
-    """
-    name = asked or standing or DEFAULT.name
-    if name not in _BY_NAME:
-        raise ValueError(f"GATEWAY={name}: expected one of {', '.join(_BY_NAME)}")
-    if standing is not None and name != standing:
-        raise RuntimeError(f"GATEWAY={name}: the cluster that is up has {standing}; make down first")
-    return _BY_NAME[name]
-
-
-def remember(state: Path, implementation: Implementation) -> None:
-    """Keep with the cluster what it was started with."""
-    (state / _FILE).write_text(implementation.name, encoding="utf-8")
-
-
-def remembered(state: Path) -> str:
-    """Return what the cluster of this state folder was started with."""
-    file = state / _FILE
-    return file.read_text(encoding="utf-8") if file.exists() else DEFAULT.name
+CHOICE = Choice("GATEWAY", {one.name: one for one in _ALL})
+DEFAULT = _ALL[0]

@@ -33,7 +33,7 @@ def asked(environment: Mapping[str, str], command: str) -> Wish | None:
     verified = paths.REPOSITORY / environment["VERIFIED"] if environment.get("VERIFIED") else None
     if verified is not None and not ((verified / "chart").is_file() and (verified / "values.yaml").is_file()):
         raise FileNotFoundError(f"VERIFIED={verified}: expected the folder that make verify-release writes")
-    profile = profiles.choose(environment.get("PROFILE", ""), None)
+    profile = profiles.CHOICE.choose(environment.get("PROFILE", ""), None)
     return Wish(context, profile, environment.get("IMAGE_REGISTRY", ""), verified)
 
 
