@@ -11,6 +11,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from leeway_operators.core.documents import rollout_of
+from leeway_operators.core.model import Weights
+from leeway_operators.core.objects import Bearers, http_route
+from leeway_operators.core.strategy import Match
 from leeway_operators.shell import api
 from leeway_operators.shell.controller import WATCHED, Controller, key_of
 from leeway_operators.shell.health import serve_health
@@ -271,6 +274,19 @@ def test_a_controller_that_speaks_of_gateways_that_are_not_its_own_is_not_heard(
     assert seen.route is not None
     assert (seen.route.accepted, seen.route.followed) == (accepted, accepted is True)
     assert seen.mirrors is (False if set(said) == {TRAEFIK} else None)
+
+
+@pytest.mark.parametrize("opened", [True, False])
+def test_what_a_header_chooses_is_no_share_of_the_traffic(*, opened: bool) -> None:
+    world = World()
+    world.release(spec())
+    wished = rollout_of(world.body)
+    bearers = Bearers(match=Match(header="x-group", value="b"), slot="b", opened=opened)
+    route = http_route(wished, Weights(a=80, b=20), ["a", "b"], bearers=bearers)
+    world.put(api.ROUTES, route | {"metadata": route["metadata"] | {"generation": 1}})
+    seen = observe(world, world, wished, None)
+    assert seen.route is not None
+    assert seen.route.weights == Weights(a=80, b=20)
 
 
 def mirrors(world: World, cluster: api.Api) -> bool | None:
