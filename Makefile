@@ -110,6 +110,8 @@ serve: ## Train if needed and serve the flights model on http://127.0.0.1:8080
 	@scripts/serve.sh
 compose-test: ## docker-compose.yml in containers, by podman from Debian's packages; needs root, and make train before; two minutes
 	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen --group compose python -m compose
+logs-check: ## Every line of the cluster's pods through a Collector into a real Loki, and the queries of docs/logs.md; after make up
+	@cd scripts && "$$LEEWAY_UV" run --quiet --frozen python -m logs
 images: ## Build the images and print their sizes
 	@$(images) build
 tools: ## Fetch helm and kubectl
@@ -229,4 +231,4 @@ e2e-traefik: ## What another gateway can do: the stories without mirrors, on a c
 help: ## This
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up prerequisites build test status node drain verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-check terraform-apply terraform-schemas server-package ansible-releases ansible-test e2e e2e-traefik upgrade-test dashboards dashboards-check dashboards-draw setup dev compose-test deploy rollback health-check kind promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help
+.PHONY: up prerequisites build test status node drain verify drill monitoring env load simulate load-test demo-rollout transcript prove demo-drift down clean serve bench-drift bench-tracing bench-metrics bench-path images tools check lint types unit chart rules terraform-test terraform-check terraform-apply terraform-schemas server-package ansible-releases ansible-test e2e e2e-traefik upgrade-test dashboards dashboards-check dashboards-draw setup dev compose-test logs-check deploy rollback health-check kind promote train registry-login publish publish-model verify-release supply-chain manifests images-list images-save help

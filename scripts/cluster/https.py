@@ -26,8 +26,15 @@ class Endpoint:
             f"-H 'content-type: application/json' https://{self.hostname}{path} -d '{json.dumps(body)}'"
         )
 
-    def post(self, path: str, body: object) -> tuple[int, dict[str, str], dict[str, Any]]:
+    def post(
+        self, path: str, body: object, *, request_id: str | None = None
+    ) -> tuple[int, dict[str, str], dict[str, Any]]:
         """Return status code, headers (lower-case names) and the JSON answer.
+
+        Args:
+            path: of the URL.
+            body: what is sent, as JSON.
+            request_id: what the request is called by; by default the gateway gives it a name.
 
         Raises:
             OSError: no connection, or the certificate is not the authority's.
@@ -38,7 +45,8 @@ class Endpoint:
             socket.create_connection((self.address, _HTTPS), timeout=10), server_hostname=self.hostname
         )
         try:
-            connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+            named = {} if request_id is None else {"x-request-id": request_id}
+            connection.request("POST", path, json.dumps(body), {"content-type": "application/json", **named})
             answer = connection.getresponse()
             text = answer.read()
             headers = {name.lower(): value for name, value in answer.getheaders()}
