@@ -8,6 +8,8 @@ that reads .Values.models; what contradicts itself is refused here, by name.
 {{- range $name, $own := .Values.models -}}
   {{- $model := mergeOverwrite (deepCopy $.Values.modelDefaults) (deepCopy $own) -}}
   {{- $_ := set $model "autoscaling" (mergeOverwrite (deepCopy $.Values.autoscaling) (default dict $own.autoscaling)) -}}
+  {{- /* Helm 3.18 and later 3 have numbers of values as texts, of which "0" is true. */ -}}
+  {{- $model = toJson $model | fromJson -}}
   {{- if not $model.hostnames -}}
     {{- if not $.Values.gateway.hostname -}}
       {{- fail (printf "models.%s.hostnames: at least one is expected when gateway.hostname is empty" $name) -}}
