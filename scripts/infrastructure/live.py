@@ -1,4 +1,4 @@
-"""The platform by Terraform on a real cluster: `apply`, an inference, `plan`, `destroy`, and nothing is left.
+"""The platform by Terraform on a real cluster: `apply`, an inference, a change, `plan`, `destroy`; nothing is left.
 
 The cluster is one of its own, beside the one of `make up`, and is gone at the end. What Terraform has no chart for here
 (Prometheus), and what belongs to any cluster (DNS, metrics, a storage class), is there beforehand.
@@ -39,6 +39,7 @@ _STAY = frozenset(f"Namespace {name}" for name in ("cert-manager", "envoy-gatewa
 _RELEASE_SECONDS = 300
 _PARALLEL = 3
 _OK = 200
+_CHANGED = "debug"
 
 
 @dataclass
@@ -72,7 +73,8 @@ def _prove(cluster: paths.ClusterPaths) -> str:
         steps = [
             Step("terraform apply", lambda _: proof.apply(made), [step.name for step in before]),
             Step("an inference over HTTPS", lambda step: proof.infer(made.sample, step), ["terraform apply"]),
-            Step("terraform plan: nothing to do", lambda _: proof.settled(), ["an inference over HTTPS"]),
+            Step("terraform apply: a value changed", lambda _: proof.change(made), ["an inference over HTTPS"]),
+            Step("terraform plan: nothing to do", lambda _: proof.settled(), ["terraform apply: a value changed"]),
             Step("terraform destroy", proof.destroy, ["terraform plan: nothing to do"]),
         ]
         run_steps([*before, *steps], parallel=_PARALLEL)
@@ -153,14 +155,33 @@ class _Proof:
         return self.cluster.state / "repository/terraform/root"
 
     def apply(self, made: _Made) -> None:
-        if made.model is None:
-            raise RuntimeError("the model's image is not made yet")
         # A copy: roots name each other, and the chart, relative to themselves; state and providers lie in it.
         ignored = shutil.ignore_patterns(".terraform*", "terraform.tfstate*")
         shutil.copytree(paths.REPOSITORY / "terraform", self._folder.parent, ignore=ignored)
         shutil.copytree(paths.REPOSITORY / "tests/terraform/root", self._folder, ignore=ignored)
         (self._folder.parents[1] / "charts").symlink_to(paths.REPOSITORY / "charts")
-        values = {**parts.built(), "leeway": up.values(made.built, made.model)}
+        self.before = self._objects()
+        self._give(made)
+        self._run("init", "-no-color", "-input=false")
+        self._run("apply", "-auto-approve", "-no-color", "-input=false")
+        self.seen.append(f"releases: {', '.join(self._releases())}")
+
+    def change(self, made: _Made) -> None:
+        self._give(made, {"logs": {"levels": {"driftDetector": _CHANGED}}})
+        self._run("apply", "-auto-approve", "-no-color", "-input=false")
+        level = self.kube.kubectl(
+            "get", "deployment", f"{demo.RELEASE}-drift-detector", f"--namespace={demo.NAMESPACE}",
+            '--output=jsonpath={.spec.template.spec.containers[0].env[?(@.name=="LEEWAY_LOG_LEVEL")].value}',
+        )  # fmt: skip
+        if level != _CHANGED:
+            raise RuntimeError(f"the changed value has not arrived: the detector's level is {level!r}")
+        self.seen.append(f"changed: the detector's level is {level}")
+
+    def _give(self, made: _Made, changed: Mapping[str, Any] | None = None) -> None:
+        """Set what Terraform is given, with values of Leeway's chart besides those of `make up`."""
+        if made.model is None:
+            raise RuntimeError("the model's image is not made yet")
+        values = {**parts.built(), "leeway": {**up.values(made.built, made.model), **(changed or {})}}
         given = parts.variables(
             kubeconfig=str(self.cluster.kubeconfig),
             charts=parts.charts(),
@@ -170,10 +191,6 @@ class _Proof:
             timeout_seconds=_RELEASE_SECONDS,
         )
         self.environment = {**stand_in.mirror(self._folder.parents[2]), **given, "PATH": stand_in.search_path()}
-        self.before = self._objects()
-        self._run("init", "-no-color", "-input=false")
-        self._run("apply", "-auto-approve", "-no-color", "-input=false")
-        self.seen.append(f"releases: {', '.join(self._releases())}")
 
     def infer(self, sample: dict[str, Any], step: Step) -> None:
         self.kube.wait(

