@@ -45,7 +45,8 @@ def _check(cluster: paths.ClusterPaths) -> None:
     told = page.read(page.FILE.read_text(encoding="utf-8"))
     stage, pods = Stage(cluster), cluster.state / "pod-logs"
     _say("Loki and a Collector: building what is missing, ten minutes the first time")
-    programs.loki(), programs.collector()
+    programs.loki()
+    programs.collector()
     with tempfile.TemporaryDirectory(prefix="leeway-logs-") as name, servers.loki(Path(name)) as loki:
         settings = page.placed(told.configuration, pods=str(pods), loki=loki.url)
         with writers.Files(pods) as files, servers.collector(Path(name), settings, files=files.look()):

@@ -20,8 +20,7 @@ _HOST = "127.0.0.1"
 _START_SECONDS = 90
 _STOP_SECONDS = 20
 _WATCHES = "Started watching file"  # what the Collector says of each
-LIMIT = 5000
-"""Lines that Loki gives at once, by default."""
+_LIMIT = 5000  # lines that Loki gives at once, by default
 
 
 class Loki:
@@ -44,7 +43,7 @@ class Loki:
         return status == HTTPStatus.OK
 
     def lines(self, query: str, *, since: int) -> dict[str, Any]:
-        """Return the answer to a query of lines, LIMIT of them at most.
+        """Return the answer to a query of lines, of which Loki gives 5000 at most.
 
         Args:
             query: in LogQL.
@@ -53,7 +52,7 @@ class Loki:
         Raises:
             OSError: it refused; the message has its words.
         """
-        return self._asked("query_range", {"query": query, "start": str(since), "limit": str(LIMIT)})
+        return self._asked("query_range", {"query": query, "start": str(since), "limit": str(_LIMIT)})
 
     def now(self, query: str) -> dict[str, Any]:
         """Return the answer to a query of numbers.
@@ -85,7 +84,7 @@ def loki(folder: Path) -> Iterator[Loki]:
     """Run Loki with all it keeps in `folder`.
 
     Raises:
-        RuntimeError: it ended; the message names its log.
+        RuntimeError: it ended; the message has its last lines.
         TimeoutError: it does not become ready.
     """
     port, grpc = _free_ports(2)
@@ -135,7 +134,7 @@ def collector(folder: Path, settings: Mapping[str, Any], *, files: int) -> Itera
         files: how many there are that are not empty; until it has found all, it would take what is written for old.
 
     Raises:
-        RuntimeError: it ended; the message names its log.
+        RuntimeError: it ended; the message has its last lines.
         TimeoutError: it does not begin to read.
     """
     file, log = _configured(folder, "collector", settings), folder / "collector.log"
@@ -147,11 +146,18 @@ def collector(folder: Path, settings: Mapping[str, Any], *, files: int) -> Itera
 def _await(ready: Callable[[], bool], process: "subprocess.Popen[bytes]", what: str, log: Path) -> None:
     def checked() -> bool:
         if process.poll() is not None:
-            last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
-            raise RuntimeError("\n  ".join([f"{what} ended with {process.returncode}:", *last]))
+            raise RuntimeError(f"{what} ended with {process.returncode}:{_last(log)}")
         return ready()
 
-    wait_until(checked, seconds=_START_SECONDS, what=f"{what} ready, see {log}")
+    try:
+        wait_until(checked, seconds=_START_SECONDS, what=f"{what} ready")
+    except TimeoutError as error:
+        raise TimeoutError(f"{error}:{_last(log)}") from error
+
+
+def _last(log: Path) -> str:
+    """Return the last lines of a log, which goes with its folder."""
+    return "".join(f"\n  {line}" for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -81,7 +82,7 @@ def ask(stage: Stage, count: int) -> Sequence[str]:
     names = [str(uuid.uuid4()) for _ in range(count)]
     for name in names:
         status, _, _ = endpoint.post(SITE.path, sample, request_id=name)
-        if status != 200:  # noqa: PLR2004 - HTTP's own OK
+        if status != HTTPStatus.OK:
             raise RuntimeError(f"{SITE.name} answered {status} to {name}")
     return names
 
